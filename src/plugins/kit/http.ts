@@ -1,0 +1,230 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { pipeline, Readable, type Transform } from 'node:stream';
+import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
+import type { Agent, Dispatcher } from 'undici';
+import { ErrorClass, ProviderError } from '../provider.ts';
+import { clip } from './clip.ts';
+import { answerError, type AnswerErrorContext } from './provider-answer-error.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** JSON text. */
+  readonly body?: string;
+  readonly signal: AbortSignal;
+}
+
+/** What the provider answered. */
+export interface Answer {
+  readonly status: number;
+  /** Names in lower case; the first of repeated ones. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Must be read to its end, or left early: that closes the connection. */
+  readonly body: AsyncIterable<Buffer>;
+}
+
+/** A request whose connection was accepted. */
+export interface Exchange {
+  /** Resolves with the headers; throws when the connection breaks first. */
+  answer(): Promise<Answer>;
+}
+
+/** The most bytes of an error's body that are read. */
+const MAX_ERROR_BYTES = 64 * 1024;
+/** The most bytes of an answer that comes as one JSON body. */
+const MAX_JSON_BYTES = 64 * 1024 * 1024;
+
+let shared: Promise<Agent> | undefined;
+
+/** One pool for all providers. Time limits are the caller's: its signal ends the request. */
+const agent = (): Promise<Agent> =>
+  (shared ??= import('undici').then(
+    (undici) => new undici.Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 }, maxHeaderSize: 64 * 1024 }),
+  ));
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+
+/** The innermost code: a failed connection to several addresses hides it in an AggregateError. */
+const causeCodeOf = (error: unknown): string | undefined =>
+  codeOf(error) ?? (error instanceof AggregateError ? error.errors.map(codeOf).find((code) => code !== undefined) : undefined);
+
+function networkError(error: unknown, url: string): ProviderError {
+  const code = causeCodeOf(error);
+  if (code === 'UND_ERR_INVALID_ARG') {
+    return new ProviderError(ErrorClass.AUTH, 'the key or a setting holds characters that cannot be sent in an HTTP header', { code });
+  }
+  const { host } = new URL(url);
+  return new ProviderError(ErrorClass.NETWORK, `cannot reach ${host}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });
+}
+
+function headerRecord(raw: Readonly<Record<string, string | string[] | undefined>>): Readonly<Record<string, string>> {
+  const headers: Record<string, string> = Object.create(null);
+  for (const [name, value] of Object.entries(raw)) {
+    const first = Array.isArray(value) ? value[0] : value;
+    if (first !== undefined) headers[name.toLowerCase()] = first;
+  }
+  return headers;
+}
+
+/** Receives one answer with back-pressure: what is not read stays in the socket. */
+class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly accepted = Promise.withResolvers<void>();
+  readonly answered = Promise.withResolvers<Answer>();
+  readonly #body: Readable;
+  readonly #signal: AbortSignal;
+  readonly #onAbort = (): void => this.#abort(abortError(this.#signal));
+  #controller: Dispatcher.DispatchController | undefined;
+  #state: 'waiting' | 'answering' | 'over' = 'waiting';
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    this.#body = new Readable({
+      highWaterMark: 64 * 1024,
+      read: () => this.#controller?.resume(),
+      destroy: (error, done) => {
+        this.#abort(error ?? new Error('the answer is no longer wanted'));
+        done(error);
+      },
+    });
+    // A break is told by these three when somebody reads them; nobody reading must not end the process.
+    this.#body.on('error', () => {});
+    this.accepted.promise.catch(() => {});
+    this.answered.promise.catch(() => {});
+    signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#state === 'over') controller.abort(abortError(this.#signal));
+    else this.accepted.resolve();
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+    if (status < 200) return;
+    this.#state = 'answering';
+    this.answered.resolve({ status, headers: headerRecord(headers), body: this.#body });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#body.push(chunk)) controller.pause();
+  }
+
+  onResponseEnd(): void {
+    this.#over();
+    this.#body.push(null);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    this.#over();
+    this.accepted.reject(error);
+    this.answered.reject(error);
+    this.#body.destroy(error);
+  }
+
+  #abort(reason: Error): void {
+    if (this.#state === 'over') return;
+    this.#over();
+    if (this.#controller === undefined) this.accepted.reject(reason);
+    else this.#controller.abort(reason);
+  }
+
+  #over(): void {
+    this.#state = 'over';
+    this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
+const abortError = (signal: AbortSignal): Error =>
+  signal.reason instanceof Error ? signal.reason : new Error('the request was given up', { cause: signal.reason });
+
+/** Sends a request. Resolves once the provider accepted the connection; throws a NETWORK error when it did not. */
+export async function send(request: HttpRequest): Promise<Exchange> {
+  const { signal, url, body } = request;
+  signal.throwIfAborted();
+  const { origin, pathname, search } = new URL(url);
+  const dispatcher = await agent();
+  const handler = new AnswerHandler(signal);
+  const fail = (error: unknown): Error => (signal.aborted ? abortError(signal) : networkError(error, url));
+  const headers = {
+    accept: 'application/json, text/event-stream',
+    'accept-encoding': 'identity',
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...request.headers,
+  };
+  try {
+    dispatcher.dispatch({ origin, path: pathname + search, method: request.method, headers, body: body ?? null }, handler);
+    await handler.accepted.promise;
+  } catch (error) {
+    throw fail(error);
+  }
+  return {
+    async answer() {
+      const answer = await handler.answered.promise.catch((error: unknown) => {
+        throw fail(error);
+      });
+      return { ...answer, body: wholeBody(decode(answer), signal) };
+    },
+  };
+}
+
+/** We ask for no encoding; some servers use one all the same. */
+function decode({ body, headers }: Answer): AsyncIterable<Buffer> {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  if (encoding === '' || encoding === 'identity') return body;
+  const decoders: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress, zstd: createZstdDecompress };
+  const decoder = decoders[encoding]?.();
+  if (decoder === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer comes in the encoding "${clip(encoding, 64)}", which nobody asked for`);
+  return pipeline(body, decoder, () => {});
+}
+
+async function* wholeBody(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw new ProviderError(ErrorClass.TRUNCATED, 'the connection broke before the end of the answer', { code: causeCodeOf(error), cause: error });
+  }
+}
+
+/** Reads a body to its end as text; undefined when it has more than `maxBytes`. */
+export async function readText(answer: Answer, maxBytes: number): Promise<string | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of answer.body) {
+    size += chunk.length;
+    if (size > maxBytes) return undefined;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+/** Throws the typed error of an answer that is not a success. */
+export async function throwUnlessOk(answer: Answer, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<void> {
+  if (answer.status >= 200 && answer.status < 300) return;
+  if (answer.status < 400) {
+    throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider redirects elsewhere (HTTP ${answer.status}); redirects are not followed: set base_url to the final address`, { httpStatus: answer.status });
+  }
+  const text = await readText(answer, MAX_ERROR_BYTES).catch(() => undefined);
+  throw answerError(text ?? '', { ...context, status: answer.status, headers: answer.headers });
+}
+
+/** Asks for one JSON value. */
+export async function fetchJson(request: HttpRequest, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<unknown> {
+  const answer = await (await send(request)).answer();
+  await throwUnlessOk(answer, context);
+  const text = await readText(answer, MAX_JSON_BYTES);
+  if (text === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer is larger than ${MAX_JSON_BYTES} bytes`);
+  return parseWhole(text);
+}
+
+/** Parses a body that is one JSON value. A body that stops in its middle is a cut answer. */
+export function parseWhole(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const looksCut = /^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text);
+    throw new ProviderError(looksCut ? ErrorClass.TRUNCATED : ErrorClass.INVALID_RESPONSE, looksCut ? 'the answer ended before its end' : 'the answer is not JSON', { cause: error });
+  }
+}
