@@ -57,7 +57,7 @@ const BY_WORD: Readonly<Record<string, ErrorClass>> = {
 const BY_MESSAGE: readonly (readonly [RegExp, ErrorClass])[] = [
   [/credit balance is too low|used all available credits|insufficient balance|extra usage is required/i, ErrorClass.BILLING],
   [/specified API usage limits|reached your (session|hourly|daily|weekly|monthly) usage limit|used up your daily free allocation/i, ErrorClass.QUOTA],
-  [/prompt is too long|maximum context length|context (length|window) (of|is|exceeded)|exceeds? the (model's )?(maximum )?context|context size/i, ErrorClass.CONTEXT_LENGTH],
+  [/prompt is too long|maximum context length|context (length|window) (of|is|exceeded)|exceed(?:s|ed)? (?:the|this) (?:model(?:'s)? )?(?:maximum )?context|exceeds? context limit|longer than the context|context size/i, ErrorClass.CONTEXT_LENGTH],
   [/api key not valid|incorrect api key|invalid api key/i, ErrorClass.AUTH],
   [/no such model|model .* not found|does not exist or you do not have access/i, ErrorClass.NOT_FOUND],
 ];
@@ -90,14 +90,18 @@ function byStatus(status: number): ErrorClass {
 /** A word that says less than the status or the message does. */
 const VAGUE: ReadonlySet<ErrorClass> = new Set([ErrorClass.INVALID_REQUEST, ErrorClass.RATE_LIMIT, ErrorClass.SERVER]);
 
+/** A provider's word may be "constructor": only own entries count. */
+const lookUp = (table: Readonly<Record<string, ErrorClass>>, word: string | undefined): ErrorClass | undefined =>
+  word !== undefined && Object.hasOwn(table, word) ? table[word] : undefined;
+
 /**
  * Tells what kind of failure an error is. `codes` are a provider's own codes that mean something else elsewhere.
  * Without any sign the provider itself has failed.
  */
 export function errorClassOf(facts: ErrorFacts, codes: Readonly<Record<string, ErrorClass>> = {}): ErrorClass {
-  const own = codes[facts.code ?? ''];
+  const own = lookUp(codes, facts.code);
   if (own !== undefined) return own;
-  const words = [facts.code, facts.type].flatMap((word) => BY_WORD[word?.toLowerCase() ?? ''] ?? []);
+  const words = [facts.code, facts.type].flatMap((word) => lookUp(BY_WORD, word?.toLowerCase()) ?? []);
   const exact = words.find((word) => !VAGUE.has(word));
   if (exact !== undefined) return exact;
   const said = BY_MESSAGE.find(([pattern]) => pattern.test(facts.message))?.[1];

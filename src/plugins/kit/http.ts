@@ -28,6 +28,8 @@ export interface Answer {
 export interface Exchange {
   /** Resolves with the headers; throws when the connection breaks first. */
   answer(): Promise<Answer>;
+  /** Ends the request, whatever has come of its answer. Does nothing once the answer was read to its end. */
+  close(): void;
 }
 
 /** The most bytes of an error's body that are read. */
@@ -123,6 +125,11 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#body.destroy(error);
   }
 
+  /** Closes the connection of an answer that nobody will read. */
+  discard(): void {
+    this.#body.destroy();
+  }
+
   #abort(reason: Error): void {
     if (this.#state === 'over') return;
     this.#over();
@@ -164,17 +171,30 @@ export async function send(request: HttpRequest): Promise<Exchange> {
       const answer = await handler.answered.promise.catch((error: unknown) => {
         throw fail(error);
       });
-      return { ...answer, body: wholeBody(decode(answer), signal) };
+      try {
+        return { ...answer, body: wholeBody(decode(answer), signal) };
+      } catch (error) {
+        handler.discard();
+        throw error;
+      }
     },
+    close: () => handler.discard(),
   };
 }
+
+const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Transform>([
+  ['gzip', createGunzip],
+  ['x-gzip', createGunzip],
+  ['deflate', createInflate],
+  ['br', createBrotliDecompress],
+  ['zstd', createZstdDecompress],
+]);
 
 /** We ask for no encoding; some servers use one all the same. */
 function decode({ body, headers }: Answer): AsyncIterable<Buffer> {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === '' || encoding === 'identity') return body;
-  const decoders: Readonly<Record<string, () => Transform>> = { gzip: createGunzip, deflate: createInflate, br: createBrotliDecompress, zstd: createZstdDecompress };
-  const decoder = decoders[encoding]?.();
+  const decoder = DECODERS.get(encoding)?.();
   if (decoder === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer comes in the encoding "${clip(encoding, 64)}", which nobody asked for`);
   return pipeline(body, decoder, () => {});
 }
@@ -189,7 +209,7 @@ async function* wholeBody(body: AsyncIterable<Buffer>, signal: AbortSignal): Asy
 }
 
 /** Reads a body to its end as text; undefined when it has more than `maxBytes`. */
-export async function readText(answer: Answer, maxBytes: number): Promise<string | undefined> {
+export async function readText(answer: Pick<Answer, 'body'>, maxBytes: number): Promise<string | undefined> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of answer.body) {
@@ -204,6 +224,7 @@ export async function readText(answer: Answer, maxBytes: number): Promise<string
 export async function throwUnlessOk(answer: Answer, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<void> {
   if (answer.status >= 200 && answer.status < 300) return;
   if (answer.status < 400) {
+    await readText(answer, MAX_ERROR_BYTES).catch(() => undefined);
     throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider redirects elsewhere (HTTP ${answer.status}); redirects are not followed: set base_url to the final address`, { httpStatus: answer.status });
   }
   const text = await readText(answer, MAX_ERROR_BYTES).catch(() => undefined);
@@ -214,17 +235,23 @@ export async function throwUnlessOk(answer: Answer, context: Pick<AnswerErrorCon
 export async function fetchJson(request: HttpRequest, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<unknown> {
   const answer = await (await send(request)).answer();
   await throwUnlessOk(answer, context);
+  return parseWhole(await readJsonText(answer));
+}
+
+/** Reads the text of an answer that is one JSON value. */
+export async function readJsonText(answer: Pick<Answer, 'body'>): Promise<string> {
   const text = await readText(answer, MAX_JSON_BYTES);
   if (text === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer is larger than ${MAX_JSON_BYTES} bytes`);
-  return parseWhole(text);
+  return text;
 }
 
 /** Parses a body that is one JSON value. A body that stops in its middle is a cut answer. */
 export function parseWhole(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    const looksCut = /^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text);
-    throw new ProviderError(looksCut ? ErrorClass.TRUNCATED : ErrorClass.INVALID_RESPONSE, looksCut ? 'the answer ended before its end' : 'the answer is not JSON', { cause: error });
+  } catch {
+    // The parser's own error is left out: it quotes the answer.
+    const looksCut = text.trim() === '' || (/^\s*[[{]/.test(text) && !/[\]}]\s*$/.test(text));
+    throw new ProviderError(looksCut ? ErrorClass.TRUNCATED : ErrorClass.INVALID_RESPONSE, looksCut ? 'the answer ended before its end' : 'the answer is not JSON');
   }
 }

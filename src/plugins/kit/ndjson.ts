@@ -8,10 +8,16 @@ export const MAX_LINE_CHARS = 4 * 1024 * 1024;
 const tooLong = (): ProviderError =>
   new ProviderError(ErrorClass.INVALID_RESPONSE, `a line of the answer is longer than ${MAX_LINE_CHARS} characters`);
 
-function parseLine(line: string): JsonObject {
-  const value = parseJson(line);
-  if (isObject(value)) return value;
-  throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'a line of the answer is not a JSON object');
+/** The objects up to the first line that holds none. */
+function parseLines(lines: readonly string[]): { readonly objects: readonly JsonObject[]; readonly complete: boolean } {
+  const objects: JsonObject[] = [];
+  for (const line of lines) {
+    if (line.trim() === '') continue;
+    const value = parseJson(line);
+    if (!isObject(value)) return { objects, complete: false };
+    objects.push(value);
+  }
+  return { objects, complete: true };
 }
 
 /** A line that stops in its middle at the end of the body is a cut answer. */
@@ -32,11 +38,13 @@ export async function* readNdjson(body: AsyncIterable<Uint8Array>): AsyncGenerat
     pendingChars += text.length;
     if (text.includes('\n')) {
       const lines = pending.join('').split('\n');
+      if (lines.some((line) => line.length > MAX_LINE_CHARS)) throw tooLong();
       const rest = lines.pop() ?? '';
       pending = [rest];
       pendingChars = rest.length;
-      const objects = lines.filter((line) => line.trim() !== '').map(parseLine);
+      const { objects, complete } = parseLines(lines);
       if (objects.length > 0) yield objects;
+      if (!complete) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'a line of the answer is not a JSON object');
     }
     if (pendingChars > MAX_LINE_CHARS) throw tooLong();
   }

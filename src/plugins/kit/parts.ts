@@ -30,6 +30,8 @@ interface Call {
   hasArguments: boolean;
 }
 
+const isOther = (known: string | undefined, word: string): boolean => known !== undefined && known !== '' && known !== word;
+
 /**
  * Numbers the parts of an answer and puts its tool calls together, from pieces in any of the providers' dialects. A change
  * between text, refusal and reasoning opens a new part, and so does each tool call.
@@ -120,13 +122,14 @@ export class Parts {
     const last = this.#calls.at(-1);
     if (piece.index !== undefined) {
       const same = this.#calls.findLast((call) => call.providerIndex === piece.index);
-      // Some servers give every call the index 0: another id with a name is another call.
-      const another = same !== undefined && id !== undefined && name !== undefined && same.providerId !== undefined && same.providerId !== id;
+      // Some servers give every call the index 0: another id, or another name without any id, is another call.
+      const another = same !== undefined && name !== undefined && (id === undefined ? isOther(same.name, name) : isOther(same.providerId, id));
       return same === undefined || another ? this.#begin(piece, id) : same;
     }
     if (id !== undefined) {
-      const same = this.#calls.find((call) => call.providerId === id);
-      if (same !== undefined) return same;
+      const same = this.#calls.findLast((call) => call.providerId === id);
+      // Some servers give two calls one id: another name is another call.
+      if (same !== undefined && (name === undefined || !isOther(same.name, name))) return same;
       return this.#begin(piece, id);
     }
     return name !== undefined || last === undefined ? this.#begin(piece, id) : last;

@@ -50,8 +50,8 @@ export function answerError(body: unknown, context: AnswerErrorContext): Provide
   const error = errorObject(parsed);
   const said = error === undefined ? undefined : messageOf(error);
   const text = said ?? (typeof parsed === 'string' ? describeText(parsed, context.status) : `HTTP ${context.status ?? 'error'} without a message`);
-  const type = wordOf(error?.['type']) ?? wordOf(error?.['status']) ?? wordOf(objectOf(error?.['metadata'])?.['error_type']);
-  const code = wordOf(error?.['code']) ?? wordOf(objectOf(error?.['details'])?.['error_code']);
+  const type = wordOf(error?.['type']) ?? wordOf(error?.['status']) ?? wordOf(objectOf(error?.['metadata'])?.['error_type']) ?? wordOf(objectOf(parsed)?.['name']);
+  const code = wordOf(error?.['code']) ?? wordOf(objectOf(error?.['details'])?.['error_code']) ?? wordOf(error?.['internalCode']);
   const codeAsStatus = code !== undefined && /^[45]\d\d$/.test(code) ? Number(code) : undefined;
   const status = context.status !== undefined && context.status >= 300 ? context.status : codeAsStatus;
   return new ProviderError(
@@ -68,8 +68,13 @@ export function answerError(body: unknown, context: AnswerErrorContext): Provide
 }
 
 /** Whether a body that came with HTTP 200 is an error after all. */
-export const isErrorBody = (body: JsonObject): boolean =>
-  isObject(body['error']) || (typeof body['error'] === 'string' && body['error'] !== '') || body['type'] === 'error';
+export function isErrorBody(body: JsonObject): boolean {
+  const { error } = body;
+  if (typeof error === 'object' && error !== null) return !Array.isArray(error) || error.length > 0;
+  return (typeof error === 'string' && error !== '') || body['type'] === 'error' || body['success'] === false;
+}
 
 export const truncated = (usage?: TokenUsage): ProviderError =>
   new ProviderError(ErrorClass.TRUNCATED, 'the provider ended the answer before its end', { usage });
+
+export const isTruncated = (error: unknown): boolean => error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED;

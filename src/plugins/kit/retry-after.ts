@@ -22,7 +22,7 @@ function fromHeaders(headers: Readonly<Record<string, string>>, now: number): nu
   const roughMs =
     rough === undefined || rough.trim() === ''
       ? undefined
-      : sane(/^[\d.]+$/.test(rough.trim()) ? Number(rough) * 1000 : Math.max(0, Date.parse(rough) - now));
+      : sane(/[a-z]/i.test(rough) ? Math.max(0, Date.parse(rough) - now) : Number(rough) * 1000);
   if (exactMs === undefined) return roughMs;
   // Azure was seen to send 0 ms beside 1 s: the longer one holds.
   return Math.max(exactMs, roughMs ?? 0);

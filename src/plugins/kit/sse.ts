@@ -19,7 +19,11 @@ export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<
   let overflow = false;
   const parser = createParser({
     maxBufferSize: MAX_EVENT_CHARS,
-    onEvent: ({ event, data }) => batch.push({ event, data }),
+    onEvent: ({ event, data }) => {
+      // The parser counts what it has to hold, not an event that one read brings whole.
+      if (data.length > MAX_EVENT_CHARS) overflow = true;
+      batch.push({ event, data });
+    },
     onError: (error) => {
       if (error.type === 'max-buffer-size-exceeded') overflow = true;
     },

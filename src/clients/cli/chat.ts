@@ -1,0 +1,142 @@
+import { createInterface, type Interface } from 'node:readline/promises';
+import { user } from '../typescript/messages.ts';
+import type { Tollgate } from '../typescript/tollgate.ts';
+import { TollgateError } from '../typescript/tollgate-error.ts';
+import { ask } from './ask.ts';
+import { loadHistory, rememberLine } from './chat-history.ts';
+import { exitCode } from './cli-error.ts';
+import type { CliHost } from './cli-host.ts';
+import type { Console } from './console.ts';
+import { type Conversation, messagesFor, obey } from './conversation.ts';
+import { explainError } from './explain-error.ts';
+import { openOrStart } from './open-client.ts';
+import { writeAnswer } from './write-answer.ts';
+
+export interface ChatOptions {
+  readonly model?: string;
+  readonly system?: string;
+  readonly showReasoning?: boolean;
+  readonly quiet?: boolean;
+}
+
+interface Session {
+  readonly host: CliHost;
+  readonly console: Console;
+  readonly options: ChatOptions;
+  readonly conversation: Conversation;
+  readonly lines: Interface;
+  /** Whether a person types, rather than a pipe. */
+  readonly isTerminal: boolean;
+  tollgate: Tollgate | undefined;
+  /** Cancels the answer that streams now. */
+  answering: AbortController | undefined;
+  exitCode: number;
+}
+
+/** The client; the daemon is started again when it left while nobody typed. */
+async function reach(session: Session, signal: AbortSignal): Promise<Tollgate> {
+  try {
+    if (session.tollgate !== undefined) {
+      await session.tollgate.ready({ signal });
+      return session.tollgate;
+    }
+  } catch (error) {
+    if (!(error instanceof TollgateError) || error.reason !== 'DAEMON_UNREACHABLE') throw error;
+    session.tollgate?.close();
+  }
+  return (session.tollgate = await openOrStart(session.host, session.console, signal));
+}
+
+async function answer(session: Session, text: string, signal: AbortSignal): Promise<void> {
+  const { console, conversation, options } = session;
+  const tollgate = await reach(session, signal);
+  const write = { showReasoning: options.showReasoning === true, quiet: options.quiet === true };
+  const request = { model: conversation.model, messages: messagesFor(conversation, text) };
+  const asked = await ask(tollgate, request, { signal }, console, (generation) => writeAnswer(generation, console, write));
+  if (console.out.closed.aborted) return;
+  conversation.model = asked.model;
+  const message = await asked.generation.message();
+  // An empty message may not be sent back.
+  if (message.parts.length > 0) conversation.turns.push(user(text), message);
+}
+
+/** One turn. At a terminal a failure is told and the chat goes on; in a pipe the next line would answer to nothing. */
+async function turn(session: Session, text: string): Promise<void> {
+  const answering = new AbortController();
+  session.answering = answering;
+  const signal = AbortSignal.any([answering.signal, session.console.out.closed]);
+  try {
+    await answer(session, text, signal);
+  } catch (error) {
+    if (signal.aborted) session.console.say('(cancelled)', 'dim');
+    else if (session.isTerminal) for (const line of explainError(error, session.host.environment).lines) session.console.say(line);
+    else throw error;
+  } finally {
+    session.answering = undefined;
+  }
+}
+
+/** Ctrl-C ends the answer, or empties the line; the second one in a row leaves. Returns what a new line has to call. */
+function watchInterrupts(session: Session): () => void {
+  const { lines, console, isTerminal } = session;
+  let interruptedBefore = false;
+  const interrupt = (): void => {
+    session.answering?.abort();
+    if (!isTerminal) session.exitCode = exitCode.interrupted;
+    if (interruptedBefore || !isTerminal) lines.close();
+    else if (session.answering === undefined) {
+      console.say('\n(Ctrl-C again, or Ctrl-D, leaves)', 'dim');
+      lines.write(null, { ctrl: true, name: 'e' });
+      lines.write(null, { ctrl: true, name: 'u' });
+      lines.prompt();
+    }
+    interruptedBefore = true;
+  };
+  lines.on('SIGINT', interrupt);
+  process.on('SIGINT', interrupt);
+  lines.once('close', () => process.removeListener('SIGINT', interrupt));
+  return () => {
+    interruptedBefore = false;
+  };
+}
+
+async function converse(session: Session): Promise<void> {
+  const { lines, console, conversation, isTerminal, host } = session;
+  const calm = watchInterrupts(session);
+  const prompt = (): void => {
+    if (isTerminal && !console.out.closed.aborted) lines.prompt();
+  };
+  prompt();
+  for await (const typed of lines) {
+    calm();
+    const text = typed.trim();
+    if (text !== '' && isTerminal) await rememberLine(host.environment.home.chatHistoryFile, text);
+    if (text.startsWith('/')) {
+      const reply = obey(text, conversation);
+      if (reply === undefined) break;
+      console.say(reply, 'dim');
+    } else if (text !== '') {
+      await turn(session, text);
+    }
+    if (console.out.closed.aborted || session.exitCode !== exitCode.done) break;
+    prompt();
+  }
+}
+
+export async function chat(options: ChatOptions, host: CliHost, console: Console): Promise<number> {
+  const output = host.stdout.isTTY ? host.stdout : host.stderr;
+  const isTerminal = host.stdin.isTTY && output.isTTY;
+  const history = isTerminal ? (await loadHistory(host.environment.home.chatHistoryFile)).toReversed() : [];
+  const lines = createInterface({ input: host.stdin, output, terminal: isTerminal, history, historySize: 1000, removeHistoryDuplicates: true, prompt: '> ' });
+  const conversation: Conversation = { model: options.model ?? '', system: options.system ?? '', turns: [] };
+  const session: Session = { host, console, options, conversation, lines, isTerminal, tollgate: undefined, answering: undefined, exitCode: exitCode.done };
+  if (isTerminal) console.say('tollgate chat: /help lists the commands, Ctrl-D leaves.', 'dim');
+  try {
+    await converse(session);
+  } finally {
+    lines.close();
+    session.tollgate?.close();
+    host.stdin.destroy();
+  }
+  return session.exitCode;
+}

@@ -1,0 +1,67 @@
+import { Attempt_Outcome } from '../../gen/tollgate/v1/content.ts';
+import type { Environment } from '../../environment.ts';
+import { TollgateError } from '../typescript/tollgate-error.ts';
+import { CliError, exitCode } from './cli-error.ts';
+
+/** An error as people read it, its lines without colours, and what the command ends with. */
+export interface Explanation {
+  readonly lines: readonly string[];
+  readonly exitCode: number;
+}
+
+const token = 'Unset TOLLGATE_TOKEN to call as yourself, or make a token: tollgate token create <client> --scope generate.';
+
+/** What to do about a reason, where the daemon's message may not say it. */
+const hints: Readonly<Record<string, string>> = {
+  TOKEN_MISSING: token,
+  TOKEN_INVALID: token,
+  TOKEN_EXPIRED: token,
+  TOKEN_REVOKED: token,
+  MODEL_NOT_FOUND: 'See what can be asked: tollgate models.',
+  PROVIDER_NOT_FOUND: 'See what can be asked: tollgate models.',
+  NO_PROVIDER_READY: "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.",
+  KEY_REJECTED: 'Check the key, then run `tollgate restart` so that the daemon sees the new one.',
+  PROVIDER_QUOTA_EXHAUSTED: 'Your account at the provider has no money or quota left.',
+  RATE_LIMITED: 'Wait a little, or ask another model: tollgate models.',
+  PROVIDER_OVERLOADED: 'Wait a little, or ask another model: tollgate models.',
+  CONTEXT_TOO_LONG: 'Send less, or ask a model with a larger context: tollgate models.',
+  FIRST_TOKEN_TIMEOUT: 'Models that think long need more: routing.first_token_timeout in the config.',
+  DEADLINE: 'Give it longer with --timeout.',
+  SHUTTING_DOWN: 'Run it again: the daemon is stopping.',
+};
+
+function keyHint(error: TollgateError, environment: Environment): string | undefined {
+  const names = (error.metadata['key_env'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
+  if (names.length === 0) return undefined;
+  const here = names.find((name) => environment.variables[name]);
+  if (here !== undefined) return `${here} is set here, but the daemon was started without it: run \`tollgate restart\`.`;
+  return `Set ${names.join(' or ')}, then run \`tollgate restart\`.`;
+}
+
+function attemptLines(error: TollgateError): string[] {
+  const failed = (error.failure?.attempts ?? []).filter(({ outcome }) => outcome !== Attempt_Outcome.SUCCEEDED);
+  if (failed.length < 2) return [];
+  return failed.map(({ provider, model, reason, message }) => `  ${provider}/${model}: ${message || 'failed'} (${reason})`);
+}
+
+function explainTollgateError(error: TollgateError, environment: Environment): Explanation {
+  const unreachable = error.reason === 'DAEMON_UNREACHABLE';
+  const lines = [`tollgate: ${error.message} (${error.reason})`];
+  for (const { field, description } of error.violations) {
+    if (!error.message.includes(description)) lines.push(`  ${field}: ${description}`);
+  }
+  lines.push(...attemptLines(error));
+  if (error.retryAfterMs !== undefined) lines.push(`It may work again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);
+  const hint = keyHint(error, environment) ?? hints[error.reason];
+  if (hint !== undefined) lines.push(hint);
+  if (unreachable && environment.address !== undefined) lines.push(`TOLLGATE_ADDRESS says ${environment.address}.`);
+  if (error.reason === 'INTERNAL') lines.push(`The daemon's log may say more: ${environment.home.logFile}`);
+  return { lines, exitCode: unreachable ? exitCode.unreachable : exitCode.refused };
+}
+
+export function explainError(error: unknown, environment: Environment): Explanation {
+  if (error instanceof TollgateError) return explainTollgateError(error, environment);
+  if (error instanceof CliError) return { lines: [`tollgate: ${error.message}`, ...error.hints], exitCode: error.exitCode };
+  const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  return { lines: [`tollgate: ${message}`], exitCode: exitCode.refused };
+}

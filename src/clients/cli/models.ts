@@ -1,0 +1,45 @@
+import { ListModelsResponse, type Model } from '../../gen/tollgate/v1/generate_service.ts';
+import { connect } from '../typescript/connect.ts';
+import { canonicalJson } from './canonical-json.ts';
+import { exitCode } from './cli-error.ts';
+import type { CliHost } from './cli-host.ts';
+import type { Console } from './console.ts';
+
+export interface ModelsOptions {
+  readonly provider?: string;
+  readonly json?: boolean;
+}
+
+function row({ id, displayName, contextWindow, capabilities, inputModalities }: Model): string[] {
+  const reads = inputModalities.filter((modality) => modality !== 'text').map((modality) => `reads ${modality}`);
+  return [id, displayName === id ? '' : displayName, contextWindow === undefined ? '' : String(contextWindow), [...capabilities, ...reads].join(', ')];
+}
+
+async function table(found: readonly Model[]): Promise<string> {
+  const { default: Table } = await import('cli-table3');
+  const lines = new Table({
+    head: ['MODEL', 'NAME', 'CONTEXT', 'CAN'],
+    chars: {
+      top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
+      left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
+    },
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    colAligns: ['left', 'left', 'right', 'left'],
+  });
+  lines.push(...found.map(row));
+  return lines.toString().split('\n').map((line) => `${line.trimEnd()}\n`).join('');
+}
+
+export async function models(filter: string | undefined, options: ModelsOptions, host: CliHost, console: Console): Promise<number> {
+  using tollgate = await connect({ environment: host.environment });
+  const list = await tollgate.listModels({ filter, provider: options.provider });
+  if (options.json === true) {
+    const message = ListModelsResponse.encode(ListModelsResponse.fromPartial(list));
+    await console.out.write(`${await canonicalJson('tollgate.v1.ListModelsResponse', message)}\n`);
+    return exitCode.done;
+  }
+  if (list.models.length > 0) await console.out.write(console.safe(await table(list.models)));
+  else console.say('tollgate: no model to show.');
+  for (const { provider, reason, message } of list.unlistedProviders) console.say(`${provider}: ${message} (${reason})`, 'dim');
+  return exitCode.done;
+}

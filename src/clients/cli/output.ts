@@ -1,0 +1,27 @@
+import { once } from 'node:events';
+
+/** A standard stream that may be a terminal, a file or a pipe whose reader leaves. */
+export interface Output {
+  readonly isTerminal: boolean;
+  /** Fires when the reader has gone. */
+  readonly closed: AbortSignal;
+  /** Resolves when more may be written. Does nothing once the reader has gone. */
+  write(text: string): Promise<void>;
+}
+
+export function openOutput(stream: NodeJS.WriteStream): Output {
+  const closing = new AbortController();
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // `tollgate … | head` is not a failure.
+    if (error.code === 'EPIPE' || error.code === 'ERR_STREAM_DESTROYED') closing.abort('The reader has gone.');
+    else throw error;
+  });
+  return {
+    isTerminal: stream.isTTY,
+    closed: closing.signal,
+    async write(text) {
+      if (text === '' || closing.signal.aborted || stream.write(text)) return;
+      await once(stream, 'drain', { signal: closing.signal }).catch(() => undefined);
+    },
+  };
+}

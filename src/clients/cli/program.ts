@@ -1,0 +1,114 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import type { CliHost } from './cli-host.ts';
+import type { Console } from './console.ts';
+import { parseDuration } from './duration.ts';
+
+function duration(text: string): number {
+  const milliseconds = parseDuration(text);
+  if (milliseconds === undefined) throw new InvalidArgumentError('Write a duration such as 90s, 5m, 12h or 30d.');
+  return milliseconds;
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
+  return Number(text);
+}
+
+function decimal(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Write a number such as 0.7.');
+  return Number(text);
+}
+
+function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text];
+}
+
+const examples = `
+Examples:
+  tollgate generate "Why is the sky blue?"
+  git diff | tollgate generate "Write a commit message for this" --model anthropic/claude-sonnet-4-5
+  tollgate chat
+  tollgate models llama
+  tollgate token create my-app --scope generate --ttl 30d
+
+Exit codes: 0 done, 1 the daemon said no, 2 wrong use, 3 daemon not reachable.`;
+
+function addDaemonVerbs(program: Command, host: CliHost, console: Console, end: (code: number) => void): void {
+  const dev = (): Option => new Option('--dev', 'ask nobody for a token (loopback only; for trying things out)');
+  program.command('start').description('start the daemon in the background')
+    .option('--foreground', 'run it here until it is stopped')
+    .addOption(dev())
+    .addOption(new Option('--auto-started').hideHelp())
+    .addOption(new Option('--log-file <path>').hideHelp())
+    .action(async (options) => end(await (await import('./start.ts')).start(options, host, console)));
+  program.command('stop').description('let running calls finish, then stop the daemon')
+    .action(async () => end(await (await import('./stop.ts')).stop(host, console)));
+  program.command('restart').description('stop the daemon and start it with this environment')
+    .addOption(dev())
+    .action(async (options) => end(await (await import('./restart.ts')).restart(options, host, console)));
+  program.command('status').description('say whether the daemon runs, where, and who you are to it')
+    .option('--json', 'one JSON object')
+    .action(async (options) => end(await (await import('./status.ts')).status(options, host, console)));
+}
+
+function addAskingVerbs(program: Command, host: CliHost, console: Console, end: (code: number) => void): void {
+  const model = (): Option => new Option('-m, --model <id>', "an alias, provider/model, or a model's own id (default: the config's)");
+  const system = (): Option => new Option('-s, --system <text>', 'instructions for the model');
+  program.command('generate').description('ask once; the prompt is the words given, then standard input')
+    .argument('[prompt...]', 'what to ask; "-" reads standard input only')
+    .addOption(model())
+    .addOption(system())
+    .addOption(new Option('-i, --image <file>', 'a picture to show (repeatable)').argParser(collect))
+    .addOption(new Option('--max-output-tokens <n>', 'the most tokens of the answer').argParser(wholeNumber))
+    .addOption(new Option('--temperature <n>', 'how freely the model picks, 0 to 2').argParser(decimal))
+    .option('--effort <word>', "how much to think, in the provider's words, e.g. low, high")
+    .addOption(new Option('--timeout <duration>', 'give up after this long, e.g. 90s').argParser(duration))
+    .option('--show-reasoning', 'show what the model thinks, on standard error')
+    .option('-q, --quiet', 'no usage line')
+    .option('--json', 'the events, one JSON object a line')
+    .action(async (words, options) => end(await (await import('./generate.ts')).generate(words, options, host, console)));
+  program.command('chat').description('talk to a model; a pipe sends one line a turn')
+    .addOption(model())
+    .addOption(system())
+    .option('--show-reasoning', 'show what the model thinks, on standard error')
+    .option('-q, --quiet', 'no usage lines')
+    .action(async (options) => end(await (await import('./chat.ts')).chat(options, host, console)));
+  program.command('models').description('list the models that can be asked now')
+    .argument('[filter]', 'only ids that hold these words')
+    .option('-p, --provider <name>', 'only this provider')
+    .option('--json', 'one JSON object')
+    .action(async (filter, options) => end(await (await import('./models.ts')).models(filter, options, host, console)));
+}
+
+function addTokenVerbs(program: Command, host: CliHost, console: Console, end: (code: number) => void): void {
+  const token = program.command('token').description('tokens for apps');
+  token.command('create').description('make a token; it is shown this once')
+    .argument('<client>', "the app's name")
+    .addOption(new Option('--scope <scope>', 'what it may do (repeatable)').argParser(collect).makeOptionMandatory())
+    .addOption(new Option('--tier <tier>', 'its tier (default: premium)').choices(['free', 'member', 'pro', 'premium', 'admin']))
+    .addOption(new Option('--ttl <duration>', 'how long it lasts (default: 30d)').argParser(duration))
+    .addOption(new Option('--model <glob>', 'only these models (repeatable)').argParser(collect))
+    .addOption(new Option('--provider <glob>', 'only these providers (repeatable)').argParser(collect))
+    .option('--json', 'one JSON object')
+    .action(async (client, options) => end(await (await import('./token.ts')).createToken(client, options, host, console)));
+}
+
+/** The commands and their options. What a verb does is loaded when it runs. `end` gets the exit code. */
+export function buildProgram(host: CliHost, console: Console, end: (code: number) => void): Command {
+  const program = new Command('tollgate')
+    .description('One daemon holds the keys of your language models, and streams their answers.')
+    .version(host.version, '-V, --version')
+    .helpCommand('help [command]', 'show how a command is used')
+    .showHelpAfterError('(tollgate --help shows how it is used)')
+    .configureOutput({
+      writeOut: (text) => void console.out.write(text),
+      writeErr: (text) => void console.err.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'tollgate: ')),
+    })
+    .exitOverride()
+    .addHelpText('after', examples);
+  addAskingVerbs(program, host, console, end);
+  addDaemonVerbs(program, host, console, end);
+  addTokenVerbs(program, host, console, end);
+  return program;
+}

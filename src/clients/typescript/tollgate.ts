@@ -1,0 +1,74 @@
+import {
+  AccessServiceService, CreateTokenRequest, type CreateTokenResponse, type DeepPartial as PartialToken, type WhoAmIResponse,
+} from '../../gen/tollgate/v1/access_service.ts';
+import {
+  type DeepPartial, GenerateRequest, GenerateServiceService, ListModelsRequest, type ListModelsResponse, type Model,
+  type UnlistedProvider,
+} from '../../gen/tollgate/v1/generate_service.ts';
+import { type CallOptions, serverStream, unary } from './call.ts';
+import type { Connection } from './connection.ts';
+import { createGeneration, type Generation } from './generation.ts';
+import { healthCheck } from './health.ts';
+
+/** What to ask: the proto's GenerateRequest, of which only `messages` is needed. */
+export type GenerateInput = DeepPartial<GenerateRequest>;
+
+/** Which models to list. */
+export interface ModelFilter {
+  /** Only this provider instance. Unset is all. */
+  readonly provider?: string | undefined;
+  /** Only models whose id holds these words, in any case. Unset is all. */
+  readonly filter?: string | undefined;
+}
+
+/** A Tollgate daemon, as its clients see it. Every method rejects with a TollgateError. */
+export interface Tollgate extends Disposable {
+  /** Where the daemon answers: `unix:/path` or `host:port`. */
+  readonly address: string;
+  /** Asks a model. Nothing is sent before the Generation is used. */
+  generate(request: GenerateInput, options?: CallOptions): Generation;
+  /** All pages of models as one, with the providers that could not be asked. */
+  listModels(filter?: ModelFilter, options?: CallOptions): Promise<Pick<ListModelsResponse, 'models' | 'unlistedProviders'>>;
+  /** Whom this client's token stands for. */
+  whoAmI(options?: CallOptions): Promise<WhoAmIResponse>;
+  /** Makes a token for an app. Needs the scope `admin`. */
+  createToken(request: PartialToken<CreateTokenRequest>, options?: CallOptions): Promise<CreateTokenResponse>;
+  /** Whether the daemon takes calls: false while it stops. Needs no token. */
+  ready(options?: CallOptions): Promise<boolean>;
+  /** Ends the connection. Generations that run are cut. */
+  close(): void;
+}
+
+export function createTollgate(connection: Connection): Tollgate {
+  async function listModels(filter: ModelFilter = {}, options: CallOptions = {}): ReturnType<Tollgate['listModels']> {
+    const request = ListModelsRequest.fromPartial({ provider: filter.provider ?? '', filter: filter.filter ?? '', pageSize: 1000 });
+    const models: Model[] = [];
+    const unlisted = new Map<string, UnlistedProvider>();
+    do {
+      const page = await unary(connection, GenerateServiceService.listModels, request, options);
+      models.push(...page.models);
+      for (const provider of page.unlistedProviders) unlisted.set(provider.provider, provider);
+      request.pageToken = page.nextPageToken;
+    } while (request.pageToken !== '');
+    return { models, unlistedProviders: [...unlisted.values()] };
+  }
+
+  return {
+    get address() {
+      return connection.address;
+    },
+    generate(request, options = {}) {
+      const whole = GenerateRequest.fromPartial(request);
+      return createGeneration(
+        (signal) => serverStream(connection, GenerateServiceService.generate, whole, { ...options, signal }),
+        options.signal,
+      );
+    },
+    listModels,
+    whoAmI: (options) => unary(connection, AccessServiceService.whoAmI, {}, options),
+    createToken: (request, options) => unary(connection, AccessServiceService.createToken, CreateTokenRequest.fromPartial(request), options),
+    ready: (options) => unary(connection, healthCheck, null, options),
+    close: () => connection.close(),
+    [Symbol.dispose]: () => connection.close(),
+  };
+}

@@ -1,0 +1,74 @@
+/** The config, whole and valid: every default filled in, every span in milliseconds. */
+export interface Config {
+  readonly listen: ListenConfig;
+  /** The model asked when a request names none. */
+  readonly defaultModel: string;
+  readonly providers: Readonly<Record<string, ProviderConfig>>;
+  /** Each alias's model ids, in the order in which they are tried. */
+  readonly aliases: Readonly<Record<string, readonly string[]>>;
+  readonly routing: RoutingConfig;
+  readonly limits: LimitsConfig;
+  /** How long a daemon that a client started by itself lives without a call. null is for ever. */
+  readonly idleExitMs: number | null;
+}
+
+export interface ListenConfig {
+  /** Whether to listen on the unix socket of the run directory. */
+  readonly socket: boolean;
+  /** `host:port` on loopback; port 0 takes a free one; null is off. */
+  readonly grpc: string | null;
+  /** Whether `grpc` stands in the file. The default gives way when its port is taken. */
+  readonly grpcIsExplicit: boolean;
+}
+
+export interface ProviderConfig {
+  /** The plugin's type. */
+  readonly type: string;
+  readonly enabled: boolean;
+  readonly baseUrl: string | undefined;
+  readonly settings: Readonly<Record<string, string>>;
+  /** The environment variable that holds the key. */
+  readonly keyEnv: string | undefined;
+}
+
+export interface RoutingConfig {
+  readonly fallbackOrder: readonly string[];
+  readonly allowFallback: boolean;
+  readonly preferLocal: boolean;
+  /** Whether only providers on this machine may be asked, whatever a request says. */
+  readonly localOnly: boolean;
+  readonly maxAttempts: number;
+  readonly connectTimeoutMs: number;
+  readonly firstTokenTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly attemptTimeoutMs: number | null;
+}
+
+export interface LimitsConfig {
+  readonly maxRequestBytes: number;
+  /** Generations at a time, of all clients. */
+  readonly streams: number;
+  readonly streamsPerClient: number;
+  /** Generations of one client that may wait for a place. */
+  readonly queuePerClient: number;
+}
+
+export const DEFAULT_CONFIG: Config = {
+  listen: { socket: true, grpc: '127.0.0.1:4780', grpcIsExplicit: false },
+  defaultModel: 'auto',
+  providers: {},
+  aliases: {},
+  routing: {
+    fallbackOrder: ['ollama', 'together', 'cloudflare', 'openrouter', 'openai', 'anthropic'],
+    allowFallback: false,
+    preferLocal: true,
+    localOnly: false,
+    maxAttempts: 3,
+    connectTimeoutMs: 5000,
+    firstTokenTimeoutMs: 120_000,
+    idleTimeoutMs: 60_000,
+    attemptTimeoutMs: null,
+  },
+  limits: { maxRequestBytes: 32 * 1024 * 1024, streams: 256, streamsPerClient: 64, queuePerClient: 64 },
+  idleExitMs: 30 * 60_000,
+};

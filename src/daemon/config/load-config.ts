@@ -1,0 +1,59 @@
+import { readFile } from 'node:fs/promises';
+import type * as z from 'zod';
+import type { Manifest } from '../../plugins/provider.ts';
+import { DEFAULT_CONFIG, type Config } from './config.ts';
+import { ConfigError, type ConfigIssue } from './config-error.ts';
+import { providerIssues } from './provider-issues.ts';
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+
+const say = (issue: z.core.$ZodIssue): ConfigIssue => {
+  const path = issue.path.map(String).join('.');
+  if (issue.code === 'unrecognized_keys' && issue.message.startsWith('Unrecognized')) {
+    return { path, message: `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')} here; remove it or check its spelling` };
+  }
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) return { path, message: `this must be ${issue.expected === 'object' ? 'an object' : `a ${issue.expected}`}` };
+  if (issue.code === 'invalid_key') return { path, message: issue.issues.map((inner) => inner.message).join('; ') };
+  return { path, message: issue.message };
+};
+
+function aliasIssues(config: Config, instances: ReadonlySet<string>): readonly ConfigIssue[] {
+  const issues: ConfigIssue[] = [];
+  if (Object.hasOwn(config.providers, 'auto')) issues.push({ path: 'providers.auto', message: '"auto" has its own meaning; choose another name' });
+  for (const [name, models] of Object.entries(config.aliases)) {
+    const path = `aliases.${name}`;
+    if (instances.has(name)) issues.push({ path, message: 'a provider has this name too; rename the alias' });
+    for (const model of models) {
+      if (model === 'auto' || Object.hasOwn(config.aliases, model)) issues.push({ path, message: `"${model}" is an alias itself; write the model ids that it stands for` });
+    }
+  }
+  return issues;
+}
+
+/**
+ * Reads the config file, or takes the defaults where there is none. Throws a ConfigError that names the file, each wrong place
+ * and what to write there; checks the providers' settings against the plugins that ship.
+ */
+export async function loadConfig(file: string, manifests: readonly Manifest[]): Promise<Config> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return DEFAULT_CONFIG;
+    throw new ConfigError(file, [{ path: '', message: `the file cannot be read: ${error instanceof Error ? error.message : String(error)}` }]);
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: `the file is not JSON: ${error instanceof Error ? error.message : String(error)}` }]);
+  }
+  const { configSchema, toConfig } = await import('./schema.ts');
+  const result = configSchema.safeParse(json);
+  if (!result.success) throw new ConfigError(file, result.error.issues.map(say));
+  const config = toConfig(result.data);
+  const instances = new Set([...manifests.map(({ type }) => type), ...Object.keys(config.providers)]);
+  const issues = [...providerIssues(config, manifests), ...aliasIssues(config, instances)];
+  if (issues.length > 0) throw new ConfigError(file, issues);
+  return config;
+}

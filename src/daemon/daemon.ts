@@ -1,0 +1,207 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { KeyObject } from 'node:crypto';
+import type { Environment, Home } from '../environment.ts';
+import { shipped } from '../plugins/index.ts';
+import type { Provider } from '../plugins/provider.ts';
+import { keepAdminToken } from './access/admin-token.ts';
+import { launchKey, signingKey } from './access/signing-secret.ts';
+import { tokenVerifier } from './access/token-verifier.ts';
+import type { Config } from './config/config.ts';
+import { watchConfig, type ConfigStore } from './config/config-store.ts';
+import { loadConfig } from './config/load-config.ts';
+import { takeInstanceLock } from './files/instance-lock.ts';
+import { ensurePrivateDir } from './files/private-dir.ts';
+import { writePrivateFile } from './files/private-file.ts';
+import { environmentSecrets } from './keys/environment-secrets.ts';
+import type { Logger } from './logger.ts';
+import { buildRegistry } from './plugins/registry.ts';
+import { Admission } from './server/admission.ts';
+import { callGate, type CallGate } from './server/call-gate.ts';
+import { grpcServer, type GrpcServer } from './server/grpc-server.ts';
+import { listenOnPort, listenOnSocket, type Listener } from './server/listener.ts';
+import { VERSION } from './version.ts';
+
+/** How long running calls may go on after `close()`. */
+const DRAIN_MS = 30_000;
+
+export interface DaemonOptions {
+  /** `readEnvironment(process.env)`, or another home and other variables. */
+  readonly environment: Environment;
+  readonly log: Logger;
+  /** The plugins to load. Default: all that ship. */
+  readonly providers?: readonly Provider[];
+  /** Everybody who can connect may do everything. For development, on loopback only. Default false. */
+  readonly dev?: boolean;
+  /** Whether the daemon runs inside another program, which `tollgate stop` must not end. Default true. */
+  readonly embedded?: boolean;
+  /** Whether it ends by itself after the config's `auto_start.idle_exit` without a call. Default false. */
+  readonly exitWhenIdle?: boolean;
+}
+
+export interface Daemon {
+  readonly version: string;
+  /** `host:port`; undefined when it does not listen on a port. */
+  readonly grpc: string | undefined;
+  /** The unix socket's path; undefined when it does not listen on one. */
+  readonly socket: string | undefined;
+  /** Calls that run now. */
+  readonly running: number;
+  /** Stops: no new calls, running ones get 30 s, or none when `now`. Resolves when all is closed. */
+  close(now?: boolean): Promise<void>;
+  /** Resolves when the daemon has stopped, for whatever reason. */
+  readonly closed: Promise<void>;
+}
+
+/** What was set up, to be taken down in the opposite order. */
+class CleanUp {
+  readonly #steps: (() => void | Promise<void>)[] = [];
+
+  add(step: () => void | Promise<void>): void {
+    this.#steps.push(step);
+  }
+
+  async run(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) await step();
+  }
+}
+
+async function takeHome(home: Home, cleanUp: CleanUp): Promise<void> {
+  for (const path of [home.stateDir, home.runDir]) await ensurePrivateDir(path);
+  await mkdir(dirname(home.configFile), { recursive: true, mode: 0o700 });
+  const lock = await takeInstanceLock(home.lockFile);
+  cleanUp.add(() => lock.release());
+  await rm(home.daemonFile, { force: true });
+}
+
+async function openKeys({ home, jwtSecret }: Environment, log: Logger, cleanUp: CleanUp): Promise<{ main: KeyObject; launch: KeyObject }> {
+  const keys = { main: await signingKey(home.jwtSecretFile, jwtSecret), launch: launchKey() };
+  const adminToken = await keepAdminToken(home.adminTokenFile, keys.launch, (error) => log.error({ err: error }, 'cannot rewrite the admin token'));
+  cleanUp.add(() => adminToken.close());
+  return keys;
+}
+
+function openConfig(file: string, initial: Config, load: () => Promise<Config>, log: Logger, cleanUp: CleanUp): ConfigStore {
+  const onInvalid = (error: unknown): void => log.error({ problem: error instanceof Error ? error.message : String(error) }, 'the config changed and cannot be used; the one before stays in force');
+  const store = watchConfig({ file, initial, load, onInvalid });
+  cleanUp.add(() => store.close());
+  return store;
+}
+
+async function listen({ listen: wanted }: Config, home: Home, server: GrpcServer, log: Logger, cleanUp: CleanUp): Promise<{ socket: Listener | undefined; port: Listener | undefined }> {
+  const socket = wanted.socket ? await listenOnSocket(home.socket, server.inject) : undefined;
+  if (socket !== undefined) {
+    cleanUp.add(async () => {
+      socket.close();
+      await rm(home.socket, { force: true });
+    });
+  }
+  if (wanted.grpc === null) return { socket, port: undefined };
+  const port = await listenOnPort(wanted.grpc, !wanted.grpcIsExplicit && socket !== undefined, server.inject);
+  if (port === undefined) log.warn(`${wanted.grpc} is taken by another program: only the socket is served. Set listen.grpc in the config to use another port.`);
+  else cleanUp.add(() => port.close());
+  return { socket, port };
+}
+
+/** Calls back once, when no call has come for `idleMs`. Returns the way to stop that. */
+function afterIdle(idleMs: number, gate: CallGate, leave: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  const check = (): void => {
+    const left = idleMs - (performance.now() - gate.lastActivityMs);
+    if (gate.running === 0 && left <= 0) leave();
+    else timer = setTimeout(check, Math.max(left, 1000)).unref();
+  };
+  check();
+  return () => clearTimeout(timer);
+}
+
+/** The way out: once, in order, and in a hurry when asked. */
+function closer(gate: CallGate, server: GrpcServer, log: Logger, beforeDrain: () => Promise<void>, cleanUp: CleanUp): Pick<Daemon, 'close' | 'closed'> {
+  const closed = Promise.withResolvers<void>();
+  const hurried = Promise.withResolvers<void>();
+  let closing: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    const timer = setTimeout(() => hurried.resolve(), DRAIN_MS);
+    gate.close();
+    await beforeDrain();
+    server.drain(DRAIN_MS);
+    await Promise.race([gate.whenIdle(), hurried.promise]);
+    clearTimeout(timer);
+    await cleanUp.run();
+    log.info('tollgated has stopped');
+    closed.resolve();
+  };
+  return {
+    closed: closed.promise,
+    close(now = false) {
+      if (now) hurried.resolve();
+      closing ??= stop();
+      return closing;
+    },
+  };
+}
+
+async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> {
+  const { environment, log, dev = false, embedded = true, providers = shipped } = options;
+  const { home, variables } = environment;
+  const manifests = providers.map(({ manifest }) => manifest);
+  const load = (): Promise<Config> => loadConfig(home.configFile, manifests);
+  const initial = await load();
+  await takeHome(home, cleanUp);
+  const keys = await openKeys(environment, log, cleanUp);
+  const store = openConfig(home.configFile, initial, load, log, cleanUp);
+  let registry = buildRegistry(initial, providers, variables);
+  store.subscribe((config) => {
+    registry = buildRegistry(config, providers, variables);
+    log.info('the config changed and is in force');
+  });
+
+  const gate = callGate(dev ? undefined : tokenVerifier(keys));
+  const server = grpcServer({
+    log,
+    gate,
+    tokenKey: keys.main,
+    maxRequestBytes: initial.limits.maxRequestBytes,
+    config: () => store.current,
+    registry: () => registry,
+    secrets: environmentSecrets(variables),
+    admission: new Admission(() => store.current.limits),
+  });
+  cleanUp.add(() => server.destroy());
+  const { socket, port } = await listen(initial, home, server, log, cleanUp);
+  const addresses = { grpc: port?.address ?? null, socket: socket?.address ?? null, http: null };
+  await writePrivateFile(home.daemonFile, `${JSON.stringify({ pid: process.pid, version: VERSION, ...addresses, ...(embedded ? { embedded: true } : {}) })}\n`);
+  const hide = async (): Promise<void> => {
+    await rm(home.daemonFile, { force: true });
+    for (const listener of [socket, port]) listener?.close();
+  };
+  cleanUp.add(hide);
+  log.info({ version: VERSION, ...addresses, dev }, 'tollgated serves');
+
+  const { close, closed } = closer(gate, server, log, hide, cleanUp);
+  if (options.exitWhenIdle === true && initial.idleExitMs !== null) cleanUp.add(afterIdle(initial.idleExitMs, gate, () => void close()));
+  return {
+    version: VERSION,
+    grpc: port?.address,
+    socket: socket?.address,
+    get running() {
+      return gate.running;
+    },
+    close,
+    closed,
+  };
+}
+
+/**
+ * Starts a daemon, in a process of its own or inside an app. Throws a ConfigError for a config that cannot be used, and a
+ * StartError when another daemon holds the home, a file is damaged or an address is taken.
+ */
+export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
+  const cleanUp = new CleanUp();
+  try {
+    return await start(options, cleanUp);
+  } catch (error) {
+    await cleanUp.run();
+    throw error;
+  }
+}

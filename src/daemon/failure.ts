@@ -1,0 +1,96 @@
+import type { Attempt, TokenUsage } from '../gen/tollgate/v1/content.ts';
+
+/** Every reason that a call can fail with. docs/errors.md explains each. */
+export const REASONS = [
+  'TOKEN_MISSING',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'SCOPE_MISSING',
+  'MODEL_NOT_GRANTED',
+  'PROVIDER_NOT_GRANTED',
+  'REQUEST_INVALID',
+  'MODEL_NOT_FOUND',
+  'PROVIDER_NOT_FOUND',
+  'KEY_MISSING',
+  'SETTING_MISSING',
+  'NO_PROVIDER_READY',
+  'NO_CANDIDATE_FITS',
+  'DAEMON_OVERLOADED',
+  'SHUTTING_DOWN',
+  'CONNECT_TIMEOUT',
+  'FIRST_TOKEN_TIMEOUT',
+  'IDLE_TIMEOUT',
+  'ATTEMPT_TIMEOUT',
+  'DEADLINE',
+  'CANCELLED',
+  'NOT_SUPPORTED',
+  'ALL_ATTEMPTS_FAILED',
+  'KEY_REJECTED',
+  'PROVIDER_PERMISSION_DENIED',
+  'PROVIDER_QUOTA_EXHAUSTED',
+  'RATE_LIMITED',
+  'PROVIDER_OVERLOADED',
+  'PROVIDER_UNAVAILABLE',
+  'REQUEST_REJECTED',
+  'CONTEXT_TOO_LONG',
+  'REQUEST_TOO_LARGE',
+  'CONTENT_FILTERED',
+  'RESPONSE_TRUNCATED',
+  'RESPONSE_INVALID',
+  'INTERNAL',
+] as const;
+
+export type Reason = (typeof REASONS)[number];
+
+export interface FieldViolation {
+  /** The field's path in the request, in proto names. */
+  readonly field: string;
+  readonly description: string;
+}
+
+/** What a generation had done when it failed. */
+export interface GenerationRecord {
+  readonly generationId: string;
+  readonly attempts: readonly Attempt[];
+  readonly usage: TokenUsage | undefined;
+  /** Whether deltas were sent. */
+  readonly partial: boolean;
+}
+
+export interface FailureFields {
+  /** What varies in the message, for programs: provider, model, http_status … */
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly violations?: readonly FieldViolation[];
+  /** How long to wait before the same call may succeed, in milliseconds. */
+  readonly retryAfterMs?: number | undefined;
+  readonly generation?: GenerationRecord | undefined;
+  readonly cause?: unknown;
+}
+
+/** Why a call fails, in the domain's words. `server/rpc-error.ts` turns it into a gRPC status. */
+export class Failure extends Error {
+  readonly reason: Reason;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly violations: readonly FieldViolation[];
+  readonly retryAfterMs: number | undefined;
+  readonly generation: GenerationRecord | undefined;
+
+  constructor(reason: Reason, message: string, fields: FailureFields = {}) {
+    super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
+    this.name = 'Failure';
+    this.reason = reason;
+    this.metadata = fields.metadata ?? {};
+    this.violations = fields.violations ?? [];
+    this.retryAfterMs = fields.retryAfterMs;
+    this.generation = fields.generation;
+  }
+
+  /** The same failure, with what the generation had done. */
+  withGeneration(generation: GenerationRecord): Failure {
+    return new Failure(this.reason, this.message, { metadata: this.metadata, violations: this.violations, retryAfterMs: this.retryAfterMs, generation, cause: this.cause });
+  }
+}
+
+/** A request that is wrong: one failure that names every wrong field. */
+export const invalidRequest = (violations: readonly FieldViolation[]): Failure =>
+  new Failure('REQUEST_INVALID', violations.map(({ field, description }) => `${field}: ${description}`).join('; '), { violations });

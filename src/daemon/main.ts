@@ -1,0 +1,64 @@
+import { setLogger } from '@grpc/grpc-js';
+import { createStream } from 'rotating-file-stream';
+import { readEnvironment } from '../environment.ts';
+import { ConfigError } from './config/config-error.ts';
+import { startDaemon } from './daemon.ts';
+import { isLogLevel, makeLogger, type Logger } from './logger.ts';
+import { EXIT, StartError } from './start-error.ts';
+
+export interface RunOptions {
+  /** Everybody who can connect may do everything. */
+  readonly dev: boolean;
+  /** Whether a client started it by itself: then it ends after a while without a call. */
+  readonly autoStarted: boolean;
+  /** Where to log; undefined is standard error. */
+  readonly logFile: string | undefined;
+}
+
+/** 10 MB × 3. */
+const LOG_FILE_SIZE = '10M';
+const LOG_FILES = 2;
+
+function openLog(level: string, file: string | undefined): Logger {
+  if (file === undefined) return makeLogger(level, process.stderr);
+  return makeLogger(level, createStream(file, { size: LOG_FILE_SIZE, maxFiles: LOG_FILES, mode: 0o600 }));
+}
+
+/** gRPC prints tokens and payloads when it is asked to trace: nobody can ask it here. */
+function silenceGrpc(): void {
+  for (const name of ['GRPC_TRACE', 'GRPC_VERBOSITY', 'GRPC_NODE_TRACE', 'GRPC_NODE_VERBOSITY', 'NODE_DEBUG']) delete process.env[name];
+  setLogger({ error: () => {}, info: () => {}, debug: () => {} });
+}
+
+/** Runs the daemon until it is told to stop. The only place that touches the process: umask, signals, environment. Returns the exit code. */
+export async function runDaemon(options: RunOptions): Promise<number> {
+  process.umask(0o077);
+  // Without a listener this signal opens the debugger's port to everybody on the machine.
+  process.on('SIGUSR1', () => {});
+  silenceGrpc();
+  const environment = readEnvironment({ ...process.env });
+  const level = environment.logLevel ?? 'info';
+  if (!isLogLevel(level)) {
+    console.error(`tollgated: TOLLGATE_LOG_LEVEL is "${level}"; write fatal, error, warn, info, debug, trace or silent`);
+    return EXIT.DAMAGED;
+  }
+  try {
+    const log = openLog(level, options.logFile);
+    if (options.dev) console.error('tollgated: --dev is on. EVERY PROGRAM ON THIS MACHINE MAY USE YOUR KEYS: no token is asked for.');
+    const daemon = await startDaemon({ environment, log, dev: options.dev, embedded: false, exitWhenIdle: options.autoStarted });
+    let asked = 0;
+    const onStop = (): void => void daemon.close(asked++ > 0);
+    process.on('SIGTERM', onStop);
+    process.on('SIGINT', onStop);
+    process.on('SIGHUP', () => {});
+    process.on('SIGUSR2', () => {
+      if (daemon.running === 0) void daemon.close();
+    });
+    await daemon.closed;
+    return 0;
+  } catch (error) {
+    if (!(error instanceof StartError || error instanceof ConfigError)) throw error;
+    console.error(`tollgated: ${error.message}`);
+    return error instanceof StartError ? error.exitCode : EXIT.DAMAGED;
+  }
+}

@@ -1,0 +1,64 @@
+import type { Caller } from '../access/caller.ts';
+import { notGranted } from '../access/grants.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../failure.ts';
+import type { ProviderKey } from '../keys/secrets.ts';
+import type { ProviderInstance } from '../plugins/provider-instance.ts';
+import type { Registry } from '../plugins/registry.ts';
+import type { Readiness } from './readiness.ts';
+import { resolveModel, type Candidate } from './resolve-model.ts';
+
+/** What a request says about whom to ask. */
+export interface RouteRequest {
+  readonly model: string;
+  readonly fallbackModels: readonly string[];
+  /** Unset is the config's. */
+  readonly allowFallback: boolean | undefined;
+  readonly localOnly: boolean;
+}
+
+export type PlannedAttempt = Candidate & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
+
+export interface Route {
+  readonly attempts: readonly PlannedAttempt[];
+  /** Whether the next attempt may follow a failure. A skip is always passed over. */
+  readonly mayGoOn: boolean;
+  /** Whether the request asked for "whoever is ready". */
+  readonly anyReady: boolean;
+}
+
+export interface World {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly caller: Caller;
+  readonly readiness: (instance: ProviderInstance) => Promise<Readiness>;
+}
+
+const keepFirst = (candidates: readonly Candidate[]): readonly Candidate[] =>
+  candidates.filter((candidate, at) => candidates.findIndex(({ instance, model }) => instance === candidate.instance && model === candidate.model) === at);
+
+/**
+ * Turns a request into ordered attempts, each that cannot be made with its reason. Calls no provider. Throws when the request
+ * names a model or provider that does not exist.
+ */
+export async function planRoute(request: RouteRequest, world: World): Promise<Route> {
+  const { config, registry, caller } = world;
+  const asked = resolveModel(request.model, config, registry);
+  const named = request.fallbackModels.map((model) => resolveModel(model, config, registry).candidates);
+  const allowFallback = request.allowFallback ?? config.routing.allowFallback;
+  const order = allowFallback ? resolveModel('auto', { ...config, aliases: {} }, registry).candidates : [];
+  const candidates = keepFirst([...asked.candidates, ...named.flat(), ...order]);
+  const localOnly = request.localOnly || config.routing.localOnly;
+
+  const attempts = await Promise.all(
+    candidates.map(async (candidate): Promise<PlannedAttempt> => {
+      const { instance, model } = candidate;
+      const refused = notGranted(caller, instance.name, model);
+      if (refused !== undefined) return { ...candidate, skip: refused };
+      if (localOnly && !instance.isLocal) return { ...candidate, skip: new Failure('NO_CANDIDATE_FITS', `${instance.name} is not on this machine, and only local providers are allowed`, { metadata: { provider: instance.name } }) };
+      const readiness = await world.readiness(instance);
+      return readiness.ready ? { ...candidate, skip: undefined, key: readiness.key } : { ...candidate, skip: readiness.why };
+    }),
+  );
+  return { attempts, mayGoOn: asked.mayGoOn || named.length > 0 || allowFallback, anyReady: asked.anyReady };
+}

@@ -1,0 +1,105 @@
+import type { GenerateResponse } from '../../gen/tollgate/v1/generate_service.ts';
+import { Failure } from '../failure.ts';
+import type { GenerateEvent } from '../routing/generation.ts';
+import type { Room } from '../routing/run-attempt.ts';
+import { joinDeltas, splitDelta, textLength } from './join-deltas.ts';
+
+/** What one stream may hold for its reader before the provider is read no further. */
+const MAX_WAITING = 256 * 1024;
+/** What a message costs beside its text. */
+const MESSAGE_COST = 512;
+/** The longest text of one message: in UTF-8 well under a response's 1 MiB. */
+const MAX_TEXT = 256 * 1024;
+/** Joining stops here, so that a long burst still leaves in pieces. */
+const JOIN_UP_TO = 32 * 1024;
+/** A reader that takes nothing for this long has gone, whatever its socket says. */
+const STALL_MS = 60_000;
+
+export interface Sink {
+  write(message: GenerateResponse, done: () => void): unknown;
+}
+
+/**
+ * Writes a generation's events to its caller. Deltas of one part that arrive in one read leave as one message; what the reader
+ * does not take stays bounded.
+ */
+export class EventWriter {
+  readonly #sink: Sink;
+  readonly #signal: AbortSignal;
+  readonly #onStall: (failure: Failure) => void;
+  #seq = 0n;
+  #pending: GenerateEvent | undefined;
+  #scheduled: NodeJS.Immediate | undefined;
+  #waiting = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #stallTimer: NodeJS.Timeout | undefined;
+
+  constructor(sink: Sink, signal: AbortSignal, onStall: (failure: Failure) => void) {
+    this.#sink = sink;
+    this.#signal = signal;
+    this.#onStall = onStall;
+    signal.addEventListener('abort', this.#release, { once: true });
+  }
+
+  /** Takes an event. Returns a promise when the reader must catch up first. */
+  emit(event: GenerateEvent): Room {
+    const joined = this.#pending === undefined ? undefined : joinDeltas(this.#pending, event);
+    if (joined !== undefined) {
+      this.#pending = joined;
+    } else {
+      this.flush();
+      this.#pending = event;
+    }
+    const isDelta = event.$case === 'textDelta' || event.$case === 'reasoningDelta' || event.$case === 'toolCallDelta';
+    if (!isDelta || textLength(this.#pending) >= JOIN_UP_TO) this.flush();
+    // What one read of the provider's socket brought is handed over before the next immediate runs.
+    else this.#scheduled ??= setImmediate(() => this.flush());
+    return this.#room?.promise;
+  }
+
+  /** Writes what is held back. */
+  flush(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+    const event = this.#pending;
+    this.#pending = undefined;
+    if (event === undefined) return;
+    for (const piece of splitDelta(event, MAX_TEXT)) this.#write(piece);
+  }
+
+  /** Drops what is held back, and stops watching the reader. */
+  close(): void {
+    clearImmediate(this.#scheduled);
+    this.#pending = undefined;
+    this.#signal.removeEventListener('abort', this.#release);
+    this.#release();
+  }
+
+  #write(event: GenerateEvent): void {
+    const cost = textLength(event) + MESSAGE_COST;
+    this.#waiting += cost;
+    this.#sink.write({ seq: this.#seq++, event }, () => this.#taken(cost));
+    if (this.#waiting > MAX_WAITING && this.#room === undefined && !this.#signal.aborted) {
+      this.#room = Promise.withResolvers();
+      this.#watchForStall();
+    }
+  }
+
+  #taken(cost: number): void {
+    this.#waiting -= cost;
+    if (this.#room === undefined) return;
+    if (this.#waiting <= MAX_WAITING / 2) this.#release();
+    else this.#watchForStall();
+  }
+
+  #watchForStall(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = setTimeout(() => this.#onStall(new Failure('CANCELLED', `the caller read nothing for ${STALL_MS / 1000} s`)), STALL_MS);
+  }
+
+  readonly #release = (): void => {
+    clearTimeout(this.#stallTimer);
+    this.#room?.resolve();
+    this.#room = undefined;
+  };
+}

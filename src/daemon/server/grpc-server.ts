@@ -1,0 +1,80 @@
+import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import type { Socket } from 'node:net';
+import type { KeyObject } from 'node:crypto';
+import { AccessServiceService } from '../../gen/tollgate/v1/access_service.ts';
+import { GenerateServiceService } from '../../gen/tollgate/v1/generate_service.ts';
+import type { Logger } from '../logger.ts';
+import { accessService } from './access-service.ts';
+import type { CallGate } from './call-gate.ts';
+import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
+import { healthService } from './health-service.ts';
+import { loadForeignServices } from './load-foreign-services.ts';
+import { reflectionService } from './reflection-service.ts';
+import { serverStream, tolerant, unary } from './serve.ts';
+
+export interface GrpcServerParts extends GenerateServiceParts {
+  readonly log: Logger;
+  readonly gate: CallGate;
+  readonly tokenKey: KeyObject;
+  readonly maxRequestBytes: number;
+}
+
+export interface GrpcServer {
+  readonly inject: (socket: Socket) => void;
+  /** Says goodbye on every connection; running calls go on for at most `graceMs`. */
+  drain(graceMs: number): void;
+  /** Ends everything now. */
+  destroy(): void;
+}
+
+const serviceNames = (definitions: readonly ServiceDefinition[]): readonly string[] =>
+  definitions.flatMap((definition) => Object.values(definition)[0]?.path.split('/')[1] ?? []);
+
+/** Puts every service behind the gate, with the limits that gRPC leaves open. */
+export function grpcServer(parts: GrpcServerParts): GrpcServer {
+  const { log, gate } = parts;
+  const server = new Server({
+    interceptors: [gate.interceptor],
+    'grpc.max_concurrent_streams': 64,
+    'grpc.max_receive_message_length': parts.maxRequestBytes,
+    'grpc.max_send_message_length': 4 * 1024 * 1024,
+    'grpc.max_connection_idle_ms': 15 * 60_000,
+    'grpc.keepalive_time_ms': 60_000,
+    'grpc.keepalive_timeout_ms': 20_000,
+    'grpc.enable_channelz': 0,
+    'grpc-node.max_session_memory': 64,
+  });
+
+  const generate = generateService(parts);
+  const access = accessService(parts.tokenKey);
+  const { health, reflection, reflectionAlpha } = loadForeignServices();
+  const names = serviceNames([GenerateServiceService, AccessServiceService, health, reflection, reflectionAlpha]);
+  const healthy = healthService(names);
+  const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
+    [
+      { generate: tolerant(GenerateServiceService.generate), listModels: tolerant(GenerateServiceService.listModels) },
+      { generate: serverStream(log, GENERATE_MS, generate.generate), listModels: unary(log, generate.listModels) },
+    ],
+    [
+      { createToken: tolerant(AccessServiceService.createToken), whoAmI: tolerant(AccessServiceService.whoAmI) },
+      { createToken: unary(log, access.createToken), whoAmI: unary(log, access.whoAmI) },
+    ],
+    [health, healthy.implementation],
+    [reflection, reflectionService(names)],
+    [reflectionAlpha, reflectionService(names)],
+  ];
+  for (const [definition, implementation] of services) server.addService(definition, implementation);
+
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  return {
+    inject: (socket) => injector.injectConnection(socket),
+    drain(graceMs) {
+      healthy.stop();
+      injector.drain(graceMs);
+    },
+    destroy() {
+      injector.destroy();
+      server.forceShutdown();
+    },
+  };
+}

@@ -1,0 +1,103 @@
+import type { handleServerStreamingCall, handleUnaryCall, Metadata, MethodDefinition, ServerWritableStream } from '@grpc/grpc-js';
+import type { Caller } from '../access/caller.ts';
+import { Failure, invalidRequest } from '../failure.ts';
+import type { Logger } from '../logger.ts';
+import { callerOfCall } from './call-gate.ts';
+import { toStatus } from './rpc-error.ts';
+
+/** A request as it came: its message, or that its bytes are none. */
+export type Decoded<T> = { readonly message: T } | { readonly malformed: true };
+
+/** What a handler knows of its call. */
+export interface CallScope {
+  readonly caller: Caller;
+  /** Fires, with a Failure as its reason, when the caller went away or the time is over. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Ends the call's work with this failure. */
+  abort(failure: Failure): void;
+}
+
+/** Reads requests without throwing inside gRPC, which would answer INTERNAL for what is the caller's mistake. */
+export function tolerant<Request, Response>(definition: MethodDefinition<Request, Response>): MethodDefinition<Decoded<Request>, Response> {
+  return {
+    ...definition,
+    requestSerialize: () => {
+      throw new Error('the server serializes no requests');
+    },
+    requestDeserialize: (bytes) => {
+      try {
+        return { message: definition.requestDeserialize(bytes) };
+      } catch {
+        return { malformed: true };
+      }
+    },
+  };
+}
+
+function messageOf<T>(decoded: Decoded<T>): T {
+  if ('malformed' in decoded) throw invalidRequest([{ field: '', description: 'the request is not a message of this service; generate the client anew from the proto files' }]);
+  return decoded.message;
+}
+
+interface GrpcCall {
+  readonly metadata: Metadata;
+  getDeadline(): Date | number;
+  on(event: 'cancelled', listener: () => void): unknown;
+}
+
+/** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` when there is none. */
+function scopeOf(call: GrpcCall, maxMs: number, log: Logger): CallScope & { done(): void } {
+  const caller = callerOfCall(call.metadata);
+  const controller = new AbortController();
+  const deadline = Number(call.getDeadline());
+  const tooLate = (): void => controller.abort(new Failure('DEADLINE', 'the time of this call is over'));
+  call.on('cancelled', () => (Date.now() >= deadline ? tooLate() : controller.abort(new Failure('CANCELLED', 'the caller went away'))));
+  const timer = Number.isFinite(deadline) ? undefined : setTimeout(tooLate, maxMs);
+  return { caller, signal: controller.signal, log, abort: (failure) => controller.abort(failure), done: () => clearTimeout(timer) };
+}
+
+function report(error: unknown, log: Logger): ReturnType<typeof toStatus> {
+  const foreign = !(error instanceof Failure) ? error : error.reason === 'INTERNAL' ? (error.cause ?? error) : undefined;
+  if (foreign !== undefined) log.error({ err: foreign }, 'unforeseen error in a call');
+  return toStatus(error);
+}
+
+/** How long a unary call may take when its caller sets no deadline. */
+const UNARY_MS = 10_000;
+
+/** Wraps a unary handler: no throw and no rejection leaves it. */
+export const unary =
+  <Request, Response>(log: Logger, handler: (request: Request, scope: CallScope) => Promise<Response> | Response): handleUnaryCall<Decoded<Request>, Response> =>
+  (call, reply) => {
+    const run = async (): Promise<Response> => {
+      const scope = scopeOf(call, UNARY_MS, log);
+      try {
+        return await handler(messageOf(call.request), scope);
+      } finally {
+        scope.done();
+      }
+    };
+    run().then(
+      (response) => reply(null, response),
+      (error: unknown) => reply(report(error, log)),
+    );
+  };
+
+/** Wraps a streaming handler: it ends with OK when the handler returns, with a typed status when it throws. */
+export const serverStream =
+  <Request, Response>(log: Logger, maxMs: number, handler: (request: Request, scope: CallScope, call: ServerWritableStream<Decoded<Request>, Response>) => Promise<void>): handleServerStreamingCall<Decoded<Request>, Response> =>
+  (call) => {
+    const run = async (): Promise<void> => {
+      const scope = scopeOf(call, maxMs, log);
+      try {
+        await handler(messageOf(call.request), scope, call);
+      } finally {
+        scope.done();
+      }
+    };
+    run().then(
+      () => call.end(),
+      (error: unknown) => call.emit('error', report(error, log)),
+    );
+  };

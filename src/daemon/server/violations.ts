@@ -1,0 +1,22 @@
+import { type FieldViolation, invalidRequest } from '../failure.ts';
+
+/** Collects what is wrong with a request, so that one answer names it all. */
+export class Violations {
+  readonly #found: FieldViolation[] = [];
+
+  /** Notes that a field is wrong, unless `ok`. Returns `ok`. */
+  check(ok: boolean, field: string, description: string): boolean {
+    if (!ok) this.#found.push({ field, description });
+    return ok;
+  }
+
+  /** Checks a field that may be unset. */
+  checkSet<T>(value: T | undefined, isOk: (value: T) => boolean, field: string, description: string): void {
+    if (value !== undefined) this.check(isOk(value), field, description);
+  }
+
+  /** Throws REQUEST_INVALID when anything was noted. */
+  throwIfAny(): void {
+    if (this.#found.length > 0) throw invalidRequest(this.#found);
+  }
+}

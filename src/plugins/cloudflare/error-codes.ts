@@ -1,0 +1,36 @@
+import { ErrorClass } from '../provider.ts';
+
+/** Cloudflare's numeric codes: of Workers AI (3xxx, 4xxx, 5xxx, 8xxx), its gateway (2xxx) and the API in front (others). */
+export const ERROR_CODES: Readonly<Record<string, ErrorClass>> = {
+  2009: ErrorClass.AUTH,
+  2016: ErrorClass.CONTENT_FILTER,
+  2017: ErrorClass.CONTENT_FILTER,
+  3003: ErrorClass.INVALID_REQUEST,
+  3006: ErrorClass.TOO_LARGE,
+  3007: ErrorClass.SERVER,
+  3008: ErrorClass.SERVER,
+  3023: ErrorClass.PERMISSION,
+  3036: ErrorClass.QUOTA,
+  3039: ErrorClass.INVALID_REQUEST,
+  3040: ErrorClass.OVERLOADED,
+  3041: ErrorClass.PERMISSION,
+  3042: ErrorClass.NOT_FOUND,
+  4006: ErrorClass.QUOTA,
+  5004: ErrorClass.INVALID_REQUEST,
+  5005: ErrorClass.INVALID_REQUEST,
+  5007: ErrorClass.NOT_FOUND,
+  5016: ErrorClass.PERMISSION,
+  5018: ErrorClass.PERMISSION,
+  5019: ErrorClass.INVALID_REQUEST,
+  5021: ErrorClass.CONTEXT_LENGTH,
+  5035: ErrorClass.PERMISSION,
+  // An account id that is wrong, or not the token's: nothing that another model would cure.
+  7000: ErrorClass.INVALID_REQUEST,
+  7003: ErrorClass.INVALID_REQUEST,
+  8006: ErrorClass.INVALID_REQUEST,
+  1000: ErrorClass.AUTH,
+  6003: ErrorClass.AUTH,
+  6111: ErrorClass.AUTH,
+  9109: ErrorClass.AUTH,
+  10000: ErrorClass.AUTH,
+};

@@ -1,0 +1,172 @@
+import { CheckKeyResponse_Verdict as Verdict, type Instance } from '../../gen/tollgate/provider/v1/provider_service.ts';
+import {
+  ErrorClass,
+  ProviderError,
+  started,
+  unsupported,
+  type CallContext,
+  type CheckKeyResponse,
+  type GenerateRequest,
+  type Manifest,
+  type Provider,
+  type ProviderEvent,
+} from '../provider.ts';
+import { fetchJson, parseWhole, send, throwUnlessOk } from './http.ts';
+import { joinDeltas } from './join-deltas.ts';
+import { stringifyBody } from './json.ts';
+import { ChatAnswer } from './openai-chat-answer.ts';
+import type { ChatDialect } from './openai-chat-dialect.ts';
+import { chatModels, type ReadModel } from './openai-chat-models.ts';
+import { chatBody, ignoredFields } from './openai-chat-request.ts';
+import { readSseOrJson, type SseOrJson } from './sse-or-json.ts';
+import { withUsage } from './with-usage.ts';
+
+/** A provider that speaks OpenAI's chat completions: only what differs is said. */
+export interface OpenaiChatSpec {
+  readonly manifest: Manifest;
+  /** What is different. A function where it depends on the request or the instance's settings. */
+  readonly dialect?: ChatDialect | ((request: GenerateRequest) => ChatDialect);
+  /** The headers of every request. Default: the key as bearer. */
+  readonly headers?: (instance: Instance, key: string) => Readonly<Record<string, string>>;
+  /** Where the models are listed. Default "/models". */
+  readonly modelsPath?: string | ((instance: Instance) => string);
+  /** Reads one entry of the list of models; undefined leaves it out. Default: its id and the usual names of limits. */
+  readonly readModel?: ReadModel;
+  /** Default: asks for the list of models. */
+  readonly checkKey?: Provider['checkKey'];
+  /** Default: reads the list of models. */
+  readonly listModels?: Provider['listModels'];
+}
+
+/** The key as a bearer token; nothing without a key. */
+export const bearer = (key: string): Readonly<Record<string, string>> => (key === '' ? {} : { authorization: `Bearer ${key}` });
+
+/** The instance of a call. The daemon always names one. */
+export function instanceOf({ instance }: { readonly instance: Instance | undefined }): Instance {
+  if (instance === undefined) throw unsupported('instance', 'it is missing');
+  return instance;
+}
+
+/** Makes a provider in OpenAI's dialect. */
+export function openaiChatProvider(spec: OpenaiChatSpec): Provider {
+  const { manifest } = spec;
+  const headersOf = spec.headers ?? ((_instance, key) => bearer(key));
+  const modelsPathOf = (instance: Instance): string => (typeof spec.modelsPath === 'function' ? spec.modelsPath(instance) : (spec.modelsPath ?? '/models'));
+  return {
+    manifest,
+    generate: (request, context) => generate(request, context, spec),
+    async listModels(request, context) {
+      if (spec.listModels !== undefined) return spec.listModels(request, context);
+      const instance = instanceOf(request);
+      const url = instance.baseUrl + modelsPathOf(instance);
+      const answer = await fetchJson({ method: 'GET', url, headers: headersOf(instance, request.key), signal: context.signal }, { key: request.key });
+      return chatModels(answer, spec.readModel);
+    },
+    checkKey(request, context) {
+      if (spec.checkKey !== undefined) return spec.checkKey(request, context);
+      const instance = instanceOf(request);
+      return askAboutKey(modelsPathOf(instance), { instance, key: request.key, headers: headersOf(instance, request.key) }, context);
+    },
+  };
+}
+
+async function* generate(request: GenerateRequest, { signal }: CallContext, spec: OpenaiChatSpec): AsyncGenerator<ProviderEvent> {
+  const { manifest } = spec;
+  const instance = instanceOf(request);
+  const { key } = request;
+  const dialect = typeof spec.dialect === 'function' ? spec.dialect(request) : (spec.dialect ?? {});
+  const body = chatBody(request, dialect, manifest.type);
+  const exchange = await send({
+    method: 'POST',
+    url: instance.baseUrl + (dialect.path ?? '/chat/completions'),
+    headers: spec.headers === undefined ? bearer(key) : spec.headers(instance, key),
+    body: stringifyBody(body),
+    signal,
+  });
+  try {
+    yield started(ignoredFields(request, dialect));
+    const answer = await exchange.answer();
+    await throwUnlessOk(answer, { key, codes: dialect.codes });
+    const limit = body[dialect.maxTokensField ?? 'max_tokens'];
+    const reader = new ChatAnswer(dialect, { type: manifest.type, key, headers: answer.headers, maxTokens: typeof limit === 'number' ? limit : undefined });
+    for await (const events of readAnswer(reader, answer.body)) yield* events;
+  } catch (error) {
+    throw error instanceof ProviderError && dialect.explain !== undefined ? dialect.explain(error, request) : error;
+  } finally {
+    exchange.close();
+  }
+}
+
+/** How long a server may keep the connection open behind its end marker: closing it costs the next request a new one. */
+const CLOSING_TIME_MS = 1000;
+
+/** The events of an answer, those of one read together. */
+async function* readAnswer(reader: ChatAnswer, body: AsyncIterable<Buffer>): AsyncGenerator<readonly ProviderEvent[]> {
+  const out: ProviderEvent[] = [];
+  const pieces = readSseOrJson(body);
+  try {
+    for (;;) {
+      const next = pieces.next();
+      const piece = await (reader.isOver ? within(CLOSING_TIME_MS, next) : next);
+      if (piece === undefined || piece.done === true) break;
+      const failure = readPiece(piece.value, reader, out);
+      // What came before an error in the same read was said.
+      if (out.length > 0) yield joinDeltas(out.splice(0));
+      if (failure !== undefined) throw failure.error;
+    }
+  } catch (error) {
+    // A connection that breaks behind the finish reason has delivered the whole answer.
+    if (!(reader.isWhole && error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED)) throw withUsage(error, reader.usage);
+  }
+  reader.end(out);
+  yield out;
+}
+
+function readPiece(piece: SseOrJson, reader: ChatAnswer, out: ProviderEvent[]): { readonly error: unknown } | undefined {
+  try {
+    if ('json' in piece) reader.body(parseWhole(piece.json), out);
+    else for (const { event, data } of piece.events) reader.event(event, data, out);
+    return undefined;
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** What a promise gives within some time; undefined when it gives nothing or fails. */
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, ms, undefined);
+  });
+  try {
+    return await Promise.race([promise.catch(() => undefined), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export interface KeyQuestion {
+  readonly instance: Instance;
+  readonly key: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly codes?: Readonly<Record<string, ErrorClass>>;
+  /** What the answer says, for a person. */
+  readonly describe?: (answer: unknown) => string;
+}
+
+/** A refusal that is about the key itself, and not about what it may do. */
+const KEY_IS_BAD = /\b(invalid|incorrect|expired|revoked|disabled|deleted|blocked|deactivated|unknown)\b.{0,40}\b(key|token)\b|\b(key|token)\b.{0,40}\b(invalid|incorrect|expired|revoked|disabled|deleted|blocked|deactivated|not found|not valid)\b/i;
+
+/** Asks one question with a key: its answer is the verdict. */
+export async function askAboutKey(path: string, question: KeyQuestion, { signal }: CallContext): Promise<CheckKeyResponse> {
+  const { instance, key, headers, codes, describe } = question;
+  const checkedWith = `GET ${path}`;
+  try {
+    const answer = await fetchJson({ method: 'GET', url: instance.baseUrl + path, headers, signal }, { key, codes });
+    return { verdict: Verdict.VALID, message: describe?.(answer) ?? 'the provider took the key', checkedWith };
+  } catch (error) {
+    if (!(error instanceof ProviderError)) throw error;
+    const refused = error.errorClass === ErrorClass.AUTH || (error.httpStatus === 403 && KEY_IS_BAD.test(error.message));
+    return { verdict: refused ? Verdict.INVALID : Verdict.UNKNOWN, message: error.message, checkedWith };
+  }
+}
