@@ -101,13 +101,19 @@ async function listModels(request: ListModelsRequest, { signal }: CallContext): 
   return models;
 }
 
+function judgeToken(answer: unknown): Pick<CheckKeyResponse, 'verdict' | 'message'> {
+  const status = stringOf(objectOf(objectOf(answer)?.['result'])?.['status']);
+  if (status === undefined || status === 'active') return { verdict: Verdict.VALID, message: 'the provider took the token' };
+  return { verdict: Verdict.INVALID, message: `the token is ${status}` };
+}
+
 /** A token is a user's or an account's, each verified elsewhere; that it is active does not yet say that it may use Workers AI. */
 async function checkKey(request: CheckKeyRequest, context: CallContext): Promise<CheckKeyResponse> {
   const instance = instanceOf(request);
   const account = accountPath(instance);
   const question = { instance, key: request.key, headers: bearer(request.key), codes: ERROR_CODES };
-  const asUser = await askAboutKey('/user/tokens/verify', question, context);
-  const asAccount = asUser.verdict === Verdict.INVALID ? await askAboutKey(`${account}/tokens/verify`, question, context) : asUser;
+  const asUser = await askAboutKey('/user/tokens/verify', { ...question, judge: judgeToken }, context);
+  const asAccount = asUser.verdict === Verdict.INVALID ? await askAboutKey(`${account}/tokens/verify`, { ...question, judge: judgeToken }, context) : asUser;
   if (asAccount.verdict !== Verdict.VALID) return asAccount;
   const use = await askAboutKey(`${account}/ai/models/search?per_page=1`, question, context);
   if (use.verdict !== Verdict.INVALID) return use;

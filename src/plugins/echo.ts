@@ -2,7 +2,8 @@ import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promi
 import { CheckKeyResponse_Verdict as Verdict } from '../gen/tollgate/provider/v1/provider_service.ts';
 import { FinishReason, Role } from '../gen/tollgate/v1/content.ts';
 import { Parts } from './kit/parts.ts';
-import { ErrorClass, finish, ProviderError, started, unsupported, type CallContext, type Finish, type GenerateRequest, type Manifest, type Provider, type ProviderErrorFields, type ProviderEvent } from './provider.ts';
+import { truncated } from './kit/provider-answer-error.ts';
+import { ErrorClass, finish, ProviderError, started, unsupported, type CallContext, type GenerateRequest, type Manifest, type Provider, type ProviderErrorFields, type ProviderEvent } from './provider.ts';
 
 /** Between two words of `slow`. */
 const SLOW_MS = 100;
@@ -81,18 +82,66 @@ function ignoredFieldsOf(request: GenerateRequest): readonly string[] {
     ['top_k', request.topK !== undefined],
     ['stop_sequences', request.stopSequences.length > 0],
     ['seed', request.seed !== undefined],
+    ['tools', request.tools.length > 0 && request.model !== 'tools'],
     ['response_format', request.responseFormat !== undefined],
     ['reasoning', request.reasoning !== undefined],
   ];
   return given.filter(([, isGiven]) => isGiven).map(([field]) => field);
 }
 
-const finished = (model: string, finishReason: FinishReason, rawFinishReason: string, usage: Finish['usage']): ProviderEvent =>
-  finish({ finishReason, rawFinishReason, responseModel: model, usage, providerRequestId: '' });
+const finished = (model: string, finishReason: FinishReason, words: number): ProviderEvent =>
+  finish({ finishReason, rawFinishReason: '', responseModel: model, usage: { outputTokens: BigInt(words) }, providerRequestId: '' });
 
-function* callTool({ model, tools, toolChoice }: GenerateRequest): Generator<ProviderEvent> {
-  const choice = toolChoice?.choice;
-  const name = choice?.$case === 'toolName' ? choice.value : tools[0]?.name;
+function* callTool(request: GenerateRequest): Generator<ProviderEvent> {
+  const choice = request.toolChoice?.choice;
+  const name = choice?.$case === 'toolName' ? choice.value : request.tools[0]?.name;
   if (name === undefined) throw unsupported('tools', 'echo/tools calls the first tool of the request: give it one');
-  yield started(ignoredFieldsOf({ ...request }));
+  yield started(ignoredFieldsOf(request));
+  const parts = new Parts();
+  yield* parts.toolCall({ name, fragment: '{}' });
+  yield finished(request.model, FinishReason.TOOL_CALL, 0);
 }
+
+async function* sayWords(words: Iterable<string>, request: GenerateRequest, signal: AbortSignal): AsyncGenerator<ProviderEvent> {
+  const { model, maxOutputTokens: limit } = request;
+  const parts = new Parts();
+  let said = 0;
+  yield started(ignoredFieldsOf(request));
+  for (const word of words) {
+    if (said === limit) {
+      yield finished(model, FinishReason.LENGTH, said);
+      return;
+    }
+    if (model === 'slow' && said > 0) await pause(SLOW_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    else if (said % WORDS_A_TURN === 0) await nextTurn();
+    signal.throwIfAborted();
+    if (word.trim() !== '') said++;
+    yield parts.text(word);
+  }
+  if (model === 'fail-truncated') throw truncated({ outputTokens: BigInt(said) });
+  yield finished(model, FinishReason.STOP, said);
+}
+
+async function* generate(request: GenerateRequest, { signal }: CallContext): AsyncGenerator<ProviderEvent> {
+  signal.throwIfAborted();
+  const failure = FAILURES.get(request.model);
+  if (failure !== undefined) {
+    yield started(ignoredFieldsOf(request));
+    throw new ProviderError(...failure);
+  }
+  if (request.model === 'tools') {
+    yield* callTool(request);
+    return;
+  }
+  const words = scriptOf(request);
+  if (words === undefined) throw new ProviderError(ErrorClass.NOT_FOUND, `echo has no model "${request.model}"; it has ${MODELS.map(([model]) => model).join(', ')}`);
+  yield* sayWords(words, request, signal);
+}
+
+/** A provider without a network: says back what it is told. */
+export const echo: Provider = {
+  manifest,
+  generate,
+  listModels: () => Promise.resolve(manifest.models),
+  checkKey: () => Promise.resolve({ verdict: Verdict.VALID, message: 'echo needs no key', checkedWith: '' }),
+};

@@ -1,11 +1,11 @@
-import { Manifest, Setting_Type } from '../gen/tollgate/provider/v1/provider_service.ts';
+import { CheckKeyResponse_Verdict as Verdict, Manifest, Setting_Type } from '../gen/tollgate/provider/v1/provider_service.ts';
 import type { Message } from '../gen/tollgate/v1/content.ts';
 import type { ReasoningOptions } from '../gen/tollgate/v1/generate_service.ts';
 import { arrayOf, countOf, objectOf, parseJson, rawJson, stringOf, type JsonObject } from './kit/json.ts';
 import { askAboutKey, bearer, instanceOf, openaiChatProvider } from './kit/openai-chat.ts';
 import { modelInfo } from './kit/openai-chat-models.ts';
 import { ReasoningDetails } from './openrouter/reasoning-details.ts';
-import { ErrorClass, ProviderError, unsupported, type ModelInfo } from './provider.ts';
+import { ErrorClass, ProviderError, unsupported, type CheckKeyResponse, type ModelInfo } from './provider.ts';
 
 const TYPE = 'openrouter';
 
@@ -49,9 +49,10 @@ function readModel(entry: JsonObject): ModelInfo | undefined {
   });
 }
 
-function describeKey(answer: unknown): string {
+function judgeKey(answer: unknown): Pick<CheckKeyResponse, 'verdict' | 'message'> {
   const left = objectOf(objectOf(answer)?.['data'])?.['limit_remaining'];
-  return typeof left === 'number' ? `the provider took the key; ${left} USD of its limit are left` : 'the provider took the key';
+  const message = typeof left === 'number' ? `the provider took the key; ${left} USD of its limit are left` : 'the provider took the key';
+  return { verdict: Verdict.VALID, message };
 }
 
 const headers = (settings: Readonly<Record<string, string>>, key: string): Readonly<Record<string, string>> => ({
@@ -82,6 +83,6 @@ export const openrouter = openaiChatProvider({
   // Its list of models is public: it says nothing about a key.
   checkKey: (request, context) => {
     const instance = instanceOf(request);
-    return askAboutKey('/key', { instance, key: request.key, headers: headers(instance.settings, request.key), describe: describeKey }, context);
+    return askAboutKey('/key', { instance, key: request.key, headers: headers(instance.settings, request.key), judge: judgeKey }, context);
   },
 });

@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { Attempt_Outcome } from '../../src/gen/tollgate/v1/content.ts';
 import { ErrorClass, ProviderError, started, type Provider } from '../../src/plugins/provider.ts';
-import { done, hello, say, scriptedProvider, type ScriptedProvider } from './scripted-provider.ts';
+import { hello, say, scriptedProvider, type ScriptedProvider } from './scripted-provider.ts';
 import { ask, generate, testDaemon, type Generated, type TestDaemon } from './test-daemon.ts';
 
 const CLAIMS: Readonly<Record<string, readonly string[]>> = {

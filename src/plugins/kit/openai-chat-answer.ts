@@ -122,7 +122,8 @@ export class ChatAnswer {
         finishReason: this.#finishReason(),
         rawFinishReason: this.#word,
         responseModel: this.#model,
-        usage: this.#usage,
+        // A connection that broke before the sum came leaves increments, and who knows how many of them.
+        usage: this.#done || this.#dialect.usage !== 'increments' ? this.#usage : undefined,
         reportedCostPicoUsd: this.#cost,
         providerRequestId: this.#context.headers[this.#dialect.requestIdHeader ?? 'x-request-id'] ?? this.#id,
       }),

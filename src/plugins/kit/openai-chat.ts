@@ -150,20 +150,22 @@ export interface KeyQuestion {
   readonly key: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly codes?: Readonly<Record<string, ErrorClass>>;
-  /** What the answer says, for a person. */
-  readonly describe?: (answer: unknown) => string;
+  /** What an answer means that is no refusal. Default: the key is good. */
+  readonly judge?: (answer: unknown) => Pick<CheckKeyResponse, 'verdict' | 'message'>;
 }
+
+const TAKEN = { verdict: Verdict.VALID, message: 'the provider took the key' };
 
 /** A refusal that is about the key itself, and not about what it may do. */
 const KEY_IS_BAD = /\b(invalid|incorrect|expired|revoked|disabled|deleted|blocked|deactivated|unknown)\b.{0,40}\b(key|token)\b|\b(key|token)\b.{0,40}\b(invalid|incorrect|expired|revoked|disabled|deleted|blocked|deactivated|not found|not valid)\b/i;
 
 /** Asks one question with a key: its answer is the verdict. */
 export async function askAboutKey(path: string, question: KeyQuestion, { signal }: CallContext): Promise<CheckKeyResponse> {
-  const { instance, key, headers, codes, describe } = question;
+  const { instance, key, headers, codes, judge = () => TAKEN } = question;
   const checkedWith = `GET ${path}`;
   try {
     const answer = await fetchJson({ method: 'GET', url: instance.baseUrl + path, headers, signal }, { key, codes });
-    return { verdict: Verdict.VALID, message: describe?.(answer) ?? 'the provider took the key', checkedWith };
+    return { ...judge(answer), checkedWith };
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
     const refused = error.errorClass === ErrorClass.AUTH || (error.httpStatus === 403 && KEY_IS_BAD.test(error.message));

@@ -1,0 +1,139 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CONFIG } from '../../src/daemon/config/config.ts';
+import { ConfigError } from '../../src/daemon/config/config-error.ts';
+import { loadConfig } from '../../src/daemon/config/load-config.ts';
+import { parseDuration } from '../../src/daemon/config/duration.ts';
+import { shipped } from '../../src/plugins/index.ts';
+import { hello, scriptedProvider } from './scripted-provider.ts';
+import { ask, generate, temporaryHome, testDaemon } from './test-daemon.ts';
+
+const manifests = shipped.map(({ manifest }) => manifest);
+
+async function load(text: string): Promise<Awaited<ReturnType<typeof loadConfig>>> {
+  const file = join(temporaryHome(), 'config.json');
+  writeFileSync(file, text);
+  return loadConfig(file, manifests);
+}
+
+const problem = async (config: unknown): Promise<string> => {
+  try {
+    await load(typeof config === 'string' ? config : JSON.stringify(config));
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  return '';
+};
+
+describe('the config file', () => {
+  it('may be missing, or empty of keys: then the defaults hold', async () => {
+    expect(await loadConfig(join(temporaryHome(), 'none.json'), manifests)).toEqual(DEFAULT_CONFIG);
+    expect(await load('{}')).toEqual(DEFAULT_CONFIG);
+  });
+
+  it('is read whole, as api.md shows it', async () => {
+    const config = await load(
+      JSON.stringify({
+        version: 1,
+        listen: { socket: true, grpc: '127.0.0.1:0', http: '127.0.0.1:3003' },
+        default_model: 'auto',
+        providers: {
+          openai: { enabled: true, base_url: 'https://api.openai.com/v1/', settings: { api: 'auto' } },
+          cloudflare: { settings: { account_id: 'abc' } },
+          'my-vllm': { type: 'openai-compatible', base_url: 'http://127.0.0.1:8000/v1', settings: { key_required: false } },
+          work: { type: 'anthropic', key_env: 'WORK_ANTHROPIC_KEY' },
+        },
+        aliases: { fast: ['ollama/llama3.2:3b', 'openrouter/x'] },
+        routing: { fallback_order: ['ollama'], allow_fallback: false, prefer_local: true, max_attempts: 3, connect_timeout: '5s', first_token_timeout: '120s', idle_timeout: '60s', attempt_timeout: null },
+        limits: { max_request_bytes: 33_554_432, streams: 256, streams_per_client: 64, queue_per_client: 64 },
+        tiers: {},
+        clients: {},
+        prices: {},
+        retention: {},
+        upgrade_url: '',
+      }),
+    );
+    expect(config.providers['openai']?.baseUrl).toBe('https://api.openai.com/v1');
+    expect(config.providers['my-vllm']?.settings).toEqual({ key_required: 'false' });
+    expect(config.routing.connectTimeoutMs).toBe(5000);
+  });
+
+  it.each([
+    ['an unknown key', { colour: 1 }, /"colour"/],
+    ['an unknown key inside', { listen: { grcp: '127.0.0.1:1' } }, /listen: .*"grcp"/],
+    ['a wrong type', { routing: { allow_fallback: 'yes' } }, /routing\.allow_fallback: .*boolean/],
+    ['a port that is none', { listen: { grpc: '127.0.0.1:99999' } }, /listen\.grpc: .*65535/],
+    ['a port as text without a host', { listen: { grpc: '22' } }, /listen\.grpc: .*127\.0\.0\.1:4780/],
+    ['an address beyond loopback', { listen: { grpc: '0.0.0.0:4780' } }, /listen\.grpc: .*loopback/],
+    ['a version of the future', { version: 2 }, /version: .*version 1/],
+    ['a span without a unit', { routing: { idle_timeout: 5 } }, /routing\.idle_timeout: .*"5s"/],
+    ['a file: address', { providers: { openai: { base_url: 'file:///etc/passwd' } } }, /providers\.openai\.base_url: .*http/],
+    ['an address with a key in it', { providers: { openai: { base_url: 'https://u:p@example.com' } } }, /providers\.openai\.base_url: .*environment/],
+    ['a name that is none', { providers: { '../x': {} } }, /an instance is named/],
+    ['an unknown type', { providers: { mine: { type: 'opnai' } } }, /providers\.mine\.type: .*"openai"\?/],
+    ['an unknown setting', { providers: { cloudflare: { settings: { acount_id: 'x' } } } }, /settings\.acount_id: .*"account_id"\?/],
+    ['a setting of another type', { providers: { v: { type: 'openai-compatible', base_url: 'http://127.0.0.1:1', settings: { key_required: 'maybe' } } } }, /settings\.key_required: .*true or false/],
+    ['an unknown provider in the order', { routing: { fallback_order: ['olama'] } }, /routing\.fallback_order: .*"ollama"\?/],
+    ['an alias with the name of a provider', { aliases: { openai: 'ollama/x' } }, /aliases\.openai: .*rename/],
+    ['an alias of an alias', { aliases: { a: 'ollama/x', b: 'a' } }, /aliases\.b: .*alias itself/],
+    ['a provider named auto', { providers: { auto: { type: 'openai' } } }, /providers\.auto/],
+    ['limits of tiers, which this version does not have', { tiers: { free: {} } }, /tiers: .*this version/],
+    ['a list', [], /must be an object/],
+    ['null', null, /must be an object/],
+    ['no JSON', '{"a": }', /not JSON: Unexpected token/],
+    ['nothing', '', /not JSON/],
+  ])('%s is refused, with file, path and what to write', async (_what, config, expected) => {
+    const message = await problem(config);
+    expect(message).toContain('config.json');
+    expect(message).toMatch(expected);
+  });
+
+  it('names every problem at once', async () => {
+    expect((await problem({ colour: 1, default_model: 5, limits: { streams: 0 } })).split('\n')).toHaveLength(4);
+  });
+});
+
+describe('a changed config', () => {
+  it('is in force at once, and an invalid one changes nothing', async () => {
+    const daemon = await testDaemon({ providers: [scriptedProvider('p', hello)] });
+    const asked = async (): Promise<string> => {
+      const { text, failure } = await generate(daemon, ask({ model: 'fast' }));
+      return failure?.reason ?? text;
+    };
+    const logged = async (words: string): Promise<void> => {
+      while (!daemon.log.some((line) => line.includes(words))) await new Promise(setImmediate);
+    };
+    expect(await asked()).toBe('MODEL_NOT_FOUND');
+    daemon.writeConfig({ aliases: { fast: 'p/m' } });
+    await logged('is in force');
+    expect(await asked()).toBe('hello');
+    daemon.writeConfig({ aliases: { fast: 5 } });
+    await logged('cannot be used');
+    expect(await asked()).toBe('hello');
+  });
+
+  it('is seen when the file comes later', async () => {
+    const daemon = await testDaemon({ providers: [scriptedProvider('p', hello)] });
+    const file = daemon.environment.home.configFile;
+    rmSync(file);
+    while (!daemon.log.some((line) => line.includes('is in force'))) await new Promise(setImmediate);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, JSON.stringify({ aliases: { fast: 'p/m' } }));
+    while ((await generate(daemon, ask({ model: 'fast' }))).text !== 'hello') await new Promise(setImmediate);
+  });
+});
+
+it.each([
+  ['500ms', 500],
+  ['5s', 5000],
+  ['1.5m', 90_000],
+  ['2h', 7_200_000],
+  ['30d', 2_592_000_000],
+  ['5', undefined],
+  ['-5s', undefined],
+  ['5 s', undefined],
+])('the span %s is %s ms', (text, ms) => {
+  expect(parseDuration(text)).toBe(ms);
+});
