@@ -1,5 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyObject } from 'node:crypto';
 import type { Environment, Home } from '../environment.ts';
 import { shipped } from '../plugins/index.ts';
@@ -10,6 +11,7 @@ import { tokenVerifier } from './access/token-verifier.ts';
 import type { Config } from './config/config.ts';
 import { watchConfig, type ConfigStore } from './config/config-store.ts';
 import { loadConfig } from './config/load-config.ts';
+import { Failure } from './failure.ts';
 import { takeInstanceLock } from './files/instance-lock.ts';
 import { ensurePrivateDir } from './files/private-dir.ts';
 import { writePrivateFile } from './files/private-file.ts';
@@ -24,6 +26,8 @@ import { VERSION } from './version.ts';
 
 /** How long running calls may go on after `close()`. */
 const DRAIN_MS = 30_000;
+/** How long calls that were cut short may take to end. */
+const SETTLE_MS = 5000;
 
 export interface DaemonOptions {
   /** `readEnvironment(process.env)`, or another home and other variables. */
@@ -127,6 +131,8 @@ function closer(gate: CallGate, server: GrpcServer, log: Logger, beforeDrain: ()
     server.drain(DRAIN_MS);
     await Promise.race([gate.whenIdle(), hurried.promise]);
     clearTimeout(timer);
+    server.abort(new Failure('SHUTTING_DOWN', 'the daemon is stopping; try again in a moment'));
+    await Promise.race([gate.whenIdle(), delay(SETTLE_MS, undefined, { ref: false })]);
     await cleanUp.run();
     log.info('tollgated has stopped');
     closed.resolve();

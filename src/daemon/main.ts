@@ -2,7 +2,7 @@ import { setLogger } from '@grpc/grpc-js';
 import { createStream } from 'rotating-file-stream';
 import { readEnvironment } from '../environment.ts';
 import { ConfigError } from './config/config-error.ts';
-import { startDaemon } from './daemon.ts';
+import { startDaemon, type Daemon } from './daemon.ts';
 import { isLogLevel, makeLogger, type Logger } from './logger.ts';
 import { EXIT, StartError } from './start-error.ts';
 
@@ -30,6 +30,28 @@ function silenceGrpc(): void {
   setLogger({ error: () => {}, info: () => {}, debug: () => {} });
 }
 
+/** Takes the signals from the first moment on; what comes before there is a daemon is obeyed once there is one. */
+function listenToSignals(): { obey(daemon: Daemon): void } {
+  let daemon: Daemon | undefined;
+  let stops = 0;
+  const stop = (): void => {
+    stops++;
+    void daemon?.close(stops > 1);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  process.on('SIGHUP', () => {});
+  process.on('SIGUSR2', () => {
+    if (daemon?.running === 0) void daemon.close();
+  });
+  return {
+    obey(started) {
+      daemon = started;
+      if (stops > 0) void daemon.close(stops > 1);
+    },
+  };
+}
+
 /** Runs the daemon until it is told to stop. The only place that touches the process: umask, signals, environment. Returns the exit code. */
 export async function runDaemon(options: RunOptions): Promise<number> {
   process.umask(0o077);
@@ -45,15 +67,9 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   try {
     const log = openLog(level, options.logFile);
     if (options.dev) console.error('tollgated: --dev is on. EVERY PROGRAM ON THIS MACHINE MAY USE YOUR KEYS: no token is asked for.');
+    const signals = listenToSignals();
     const daemon = await startDaemon({ environment, log, dev: options.dev, embedded: false, exitWhenIdle: options.autoStarted });
-    let asked = 0;
-    const onStop = (): void => void daemon.close(asked++ > 0);
-    process.on('SIGTERM', onStop);
-    process.on('SIGINT', onStop);
-    process.on('SIGHUP', () => {});
-    process.on('SIGUSR2', () => {
-      if (daemon.running === 0) void daemon.close();
-    });
+    signals.obey(daemon);
     await daemon.closed;
     return 0;
   } catch (error) {

@@ -17,7 +17,7 @@ describe('toDuration', () => {
 });
 
 describe('formatDuration', () => {
-  it.each([[{ seconds: 0n, nanos: 40_000_000 }, '0.0 s'], [{ seconds: 2n, nanos: 140_000_000 }, '2.1 s'], [{ seconds: 125n, nanos: 0 }, '2 min 5 s'], [{ seconds: 59n, nanos: 999_999_999 }, '60.0 s']])(
+  it.each([[{ seconds: 0n, nanos: 40_000_000 }, '40 ms'], [{ seconds: 2n, nanos: 140_000_000 }, '2.1 s'], [{ seconds: 125n, nanos: 0 }, '2 min 5 s'], [{ seconds: 59n, nanos: 999_999_999 }, '60.0 s']])(
     'writes %o as %s', (duration, text) => expect(formatDuration(duration)).toBe(text),
   );
 });

@@ -48,7 +48,7 @@ describe('tollgate generate', () => {
     const home = await homeWith(scriptedProvider('scripted', hello));
     const { code, stdout, stderr } = await runTollgate(home, ['generate', 'hi', '--model', 'scripted/m']);
     expect([code, stdout]).toEqual([0, 'hello\n']);
-    expect(stderr).toMatch(/^scripted\/m · tokens 3 in, 2 out · \d+\.\d s\n$/);
+    expect(stderr).toMatch(/^scripted\/m · tokens 3 in, 2 out · [\d.]+ m?s\n$/);
   });
 
   it('says nothing but the answer with --quiet', async () => {
@@ -119,7 +119,7 @@ describe('tollgate generate', () => {
     const home = await homeWith(scriptedProvider('scripted', hello));
     const colourful = await ended(spawnOnTerminal(home, ['generate', 'hi', '-m', 'scripted/m']));
     expect(colourful.stdout).toContain('waiting for the first token');
-    expect(colourful.stdout).toMatch(/\u001b\[2mscripted\/m · /);
+    expect(colourful.stdout).toContain('\u001b[2mscripted/m · ');
     const plain = await ended(spawnOnTerminal(home, ['generate', 'hi', '-m', 'scripted/m', '-q'], { variables: { NO_COLOR: '1' } }));
     expect(plain.stdout).toBe('hello\r\n');
   });

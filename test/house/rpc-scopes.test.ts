@@ -14,7 +14,7 @@ const rpcs = image.file
 
 describe('the table of scopes', () => {
   it('has a row for every RPC of the proto files, and no other', () => {
-    expect(Object.keys(REQUIREMENTS).sort()).toEqual(rpcs.sort());
+    expect(Object.keys(REQUIREMENTS).toSorted()).toEqual(rpcs.toSorted());
   });
 
   it('opens nothing but health to callers without a token', () => {

@@ -2,9 +2,17 @@ import type { GenerateInput, Tollgate } from '../typescript/tollgate.ts';
 import type { Generation } from '../typescript/generation.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
 import type { CallOptions } from '../typescript/call.ts';
+import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
+import { keySetHere } from './explain-error.ts';
 
 const echo = 'echo/hello';
+
+export interface Asking {
+  readonly tollgate: Tollgate;
+  readonly host: CliHost;
+  readonly console: Console;
+}
 
 export interface Asked {
   /** The model that was asked in the end. Empty is the daemon's default. */
@@ -17,21 +25,20 @@ export interface Asked {
  * try on a new machine shows something; it says so.
  */
 export async function ask(
-  tollgate: Tollgate, request: GenerateInput, options: CallOptions, console: Console, read: (generation: Generation) => Promise<void>,
+  { tollgate, host, console }: Asking, request: GenerateInput, options: CallOptions, read: (generation: Generation) => Promise<void>,
 ): Promise<Asked> {
   const model = request.model ?? '';
   const generation = tollgate.generate(request, options);
+  let next = "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.";
   try {
     await read(generation);
     return { model, generation };
   } catch (error) {
     const nobody = error instanceof TollgateError && error.reason === 'NO_PROVIDER_READY';
     if (!nobody || model !== '') throw error;
+    next = keySetHere(error, host.environment) ?? next;
   }
-  console.say(
-    `tollgate: no provider is ready, so ${echo} answers. `
-    + "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.", 'yellow',
-  );
+  console.say(`tollgate: no provider is ready, so ${echo} answers. ${next}`, 'yellow');
   const fallback = tollgate.generate({ ...request, model: echo }, options);
   await read(fallback);
   return { model: echo, generation: fallback };

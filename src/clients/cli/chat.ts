@@ -48,11 +48,11 @@ async function reach(session: Session, signal: AbortSignal): Promise<Tollgate> {
 }
 
 async function answer(session: Session, text: string, signal: AbortSignal): Promise<void> {
-  const { console, conversation, options } = session;
+  const { console, conversation, options, host } = session;
   const tollgate = await reach(session, signal);
   const write = { showReasoning: options.showReasoning === true, quiet: options.quiet === true };
   const request = { model: conversation.model, messages: messagesFor(conversation, text) };
-  const asked = await ask(tollgate, request, { signal }, console, (generation) => writeAnswer(generation, console, write));
+  const asked = await ask({ tollgate, host, console }, request, { signal }, (generation) => writeAnswer(generation, console, write));
   if (console.out.closed.aborted) return;
   conversation.model = asked.model;
   const message = await asked.generation.message();

@@ -15,9 +15,10 @@ export function toDuration(milliseconds: number): Duration {
   return { seconds: BigInt(seconds), nanos: Math.round((milliseconds - seconds * 1000) * 1e6) };
 }
 
-/** For people: "0.4 s", "12.3 s", "2 min 5 s". */
+/** For people: "40 ms", "12.3 s", "2 min 5 s". */
 export function formatDuration({ seconds, nanos }: Duration): string {
   const total = Number(seconds) + nanos / 1e9;
+  if (total < 1) return `${Math.round(total * 1000)} ms`;
   if (total < 60) return `${total.toFixed(1)} s`;
   const whole = Math.round(total);
   return `${Math.trunc(whole / 60)} min ${whole % 60} s`;

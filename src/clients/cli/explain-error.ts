@@ -30,12 +30,21 @@ const hints: Readonly<Record<string, string>> = {
   SHUTTING_DOWN: 'Run it again: the daemon is stopping.',
 };
 
-function keyHint(error: TollgateError, environment: Environment): string | undefined {
-  const names = (error.metadata['key_env'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
-  if (names.length === 0) return undefined;
-  const here = names.find((name) => environment.variables[name]);
-  if (here !== undefined) return `${here} is set here, but the daemon was started without it: run \`tollgate restart\`.`;
-  return `Set ${names.join(' or ')}, then run \`tollgate restart\`.`;
+function keyVariables(error: TollgateError): string[] {
+  return (error.metadata['key_env'] ?? '').split(',').map((name) => name.trim()).filter((name) => name !== '');
+}
+
+/** What to do when a key is set in this environment that the daemon does not know. Undefined when none is. */
+export function keySetHere(error: TollgateError, { variables }: Environment): string | undefined {
+  const name = keyVariables(error).find((candidate) => variables[candidate]);
+  return name === undefined ? undefined : `${name} is set here, but the daemon was started without it: run \`tollgate restart\`.`;
+}
+
+function hintFor(error: TollgateError, environment: Environment): string | undefined {
+  const here = keySetHere(error, environment);
+  if (here !== undefined || error.reason !== 'KEY_MISSING') return here ?? hints[error.reason];
+  const names = keyVariables(error).join(' or ');
+  return names === '' || error.message.includes('tollgate restart') ? undefined : `Set ${names}, then run \`tollgate restart\`.`;
 }
 
 function attemptLines(error: TollgateError): string[] {
@@ -52,7 +61,7 @@ function explainTollgateError(error: TollgateError, environment: Environment): E
   }
   lines.push(...attemptLines(error));
   if (error.retryAfterMs !== undefined) lines.push(`It may work again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);
-  const hint = keyHint(error, environment) ?? hints[error.reason];
+  const hint = hintFor(error, environment);
   if (hint !== undefined) lines.push(hint);
   if (unreachable && environment.address !== undefined) lines.push(`TOLLGATE_ADDRESS says ${environment.address}.`);
   if (error.reason === 'INTERNAL') lines.push(`The daemon's log may say more: ${environment.home.logFile}`);

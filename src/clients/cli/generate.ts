@@ -52,7 +52,7 @@ async function run(words: readonly string[], options: GenerateOptions, host: Cli
   signal.throwIfAborted();
   using tollgate = await openOrStart(host, console, signal);
   const write = { showReasoning: options.showReasoning === true, quiet: options.quiet === true };
-  await ask(tollgate, request, { signal, timeoutMs: options.timeout }, console, (generation) => (
+  await ask({ tollgate, host, console }, request, { signal, timeoutMs: options.timeout }, (generation) => (
     options.json === true ? writeEvents(generation, console) : writeAnswer(generation, console, write)
   ));
 }

@@ -40,6 +40,9 @@ export async function models(filter: string | undefined, options: ModelsOptions,
   }
   if (list.models.length > 0) await console.out.write(console.safe(await table(list.models)));
   else console.say('tollgate: no model to show.');
-  for (const { provider, reason, message } of list.unlistedProviders) console.say(`${provider}: ${message} (${reason})`, 'dim');
+  for (const { provider, reason, message } of list.unlistedProviders) {
+    const who = message.startsWith(`${provider}:`) ? '' : `${provider}: `;
+    console.say(`${who}${message} (${reason})`, 'dim');
+  }
   return exitCode.done;
 }

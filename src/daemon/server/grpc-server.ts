@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { KeyObject } from 'node:crypto';
 import { AccessServiceService } from '../../gen/tollgate/v1/access_service.ts';
 import { GenerateServiceService } from '../../gen/tollgate/v1/generate_service.ts';
+import type { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { accessService } from './access-service.ts';
 import type { CallGate } from './call-gate.ts';
@@ -10,7 +11,7 @@ import { GENERATE_MS, generateService, type GenerateServiceParts } from './gener
 import { healthService } from './health-service.ts';
 import { loadForeignServices } from './load-foreign-services.ts';
 import { reflectionService } from './reflection-service.ts';
-import { serverStream, tolerant, unary } from './serve.ts';
+import { serverStream, tolerant, unary, type Serving } from './serve.ts';
 
 export interface GrpcServerParts extends GenerateServiceParts {
   readonly log: Logger;
@@ -23,7 +24,9 @@ export interface GrpcServer {
   readonly inject: (socket: Socket) => void;
   /** Says goodbye on every connection; running calls go on for at most `graceMs`. */
   drain(graceMs: number): void;
-  /** Ends everything now. */
+  /** Ends every running call with this failure. */
+  abort(failure: Failure): void;
+  /** Closes every connection now. */
   destroy(): void;
 }
 
@@ -33,6 +36,7 @@ const serviceNames = (definitions: readonly ServiceDefinition[]): readonly strin
 /** Puts every service behind the gate, with the limits that gRPC leaves open. */
 export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const { log, gate } = parts;
+  const serving: Serving = { log, running: new Set() };
   const server = new Server({
     interceptors: [gate.interceptor],
     'grpc.max_concurrent_streams': 64,
@@ -53,11 +57,11 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
       { generate: tolerant(GenerateServiceService.generate), listModels: tolerant(GenerateServiceService.listModels) },
-      { generate: serverStream(log, GENERATE_MS, generate.generate), listModels: unary(log, generate.listModels) },
+      { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels) },
     ],
     [
       { createToken: tolerant(AccessServiceService.createToken), whoAmI: tolerant(AccessServiceService.whoAmI) },
-      { createToken: unary(log, access.createToken), whoAmI: unary(log, access.whoAmI) },
+      { createToken: unary(serving, access.createToken), whoAmI: unary(serving, access.whoAmI) },
     ],
     [health, healthy.implementation],
     [reflection, reflectionService(names)],
@@ -65,16 +69,25 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   ];
   for (const [definition, implementation] of services) server.addService(definition, implementation);
 
+  const sockets = new Set<Socket>();
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   return {
-    inject: (socket) => injector.injectConnection(socket),
+    inject(socket) {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+      injector.injectConnection(socket);
+    },
     drain(graceMs) {
       healthy.stop();
       injector.drain(graceMs);
     },
+    abort(failure) {
+      for (const abort of serving.running) abort(failure);
+    },
     destroy() {
       injector.destroy();
-      server.forceShutdown();
+      // gRPC forgets injected sessions when it closes by force.
+      for (const socket of sockets) socket.destroy();
     },
   };
 }

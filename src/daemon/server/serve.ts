@@ -40,6 +40,13 @@ function messageOf<T>(decoded: Decoded<T>): T {
   return decoded.message;
 }
 
+/** What every handler is served with. */
+export interface Serving {
+  readonly log: Logger;
+  /** The ways to end the calls that run now. */
+  readonly running: Set<(failure: Failure) => void>;
+}
+
 interface GrpcCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
@@ -47,14 +54,20 @@ interface GrpcCall {
 }
 
 /** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` when there is none. */
-function scopeOf(call: GrpcCall, maxMs: number, log: Logger): CallScope & { done(): void } {
+function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): CallScope & { done(): void } {
   const caller = callerOfCall(call.metadata);
   const controller = new AbortController();
+  const abort = (failure: Failure): void => controller.abort(failure);
   const deadline = Number(call.getDeadline());
-  const tooLate = (): void => controller.abort(new Failure('DEADLINE', 'the time of this call is over'));
-  call.on('cancelled', () => (Date.now() >= deadline ? tooLate() : controller.abort(new Failure('CANCELLED', 'the caller went away'))));
+  const tooLate = (): void => abort(new Failure('DEADLINE', 'the time of this call is over'));
+  call.on('cancelled', () => (Date.now() >= deadline ? tooLate() : abort(new Failure('CANCELLED', 'the caller went away'))));
   const timer = Number.isFinite(deadline) ? undefined : setTimeout(tooLate, maxMs);
-  return { caller, signal: controller.signal, log, abort: (failure) => controller.abort(failure), done: () => clearTimeout(timer) };
+  running.add(abort);
+  const done = (): void => {
+    clearTimeout(timer);
+    running.delete(abort);
+  };
+  return { caller, signal: controller.signal, log, abort, done };
 }
 
 function report(error: unknown, log: Logger): ReturnType<typeof toStatus> {
@@ -68,10 +81,10 @@ const UNARY_MS = 10_000;
 
 /** Wraps a unary handler: no throw and no rejection leaves it. */
 export const unary =
-  <Request, Response>(log: Logger, handler: (request: Request, scope: CallScope) => Promise<Response> | Response): handleUnaryCall<Decoded<Request>, Response> =>
+  <Request, Response>(serving: Serving, handler: (request: Request, scope: CallScope) => Promise<Response> | Response): handleUnaryCall<Decoded<Request>, Response> =>
   (call, reply) => {
     const run = async (): Promise<Response> => {
-      const scope = scopeOf(call, UNARY_MS, log);
+      const scope = scopeOf(call, UNARY_MS, serving);
       try {
         return await handler(messageOf(call.request), scope);
       } finally {
@@ -80,16 +93,16 @@ export const unary =
     };
     run().then(
       (response) => reply(null, response),
-      (error: unknown) => reply(report(error, log)),
+      (error: unknown) => reply(report(error, serving.log)),
     );
   };
 
 /** Wraps a streaming handler: it ends with OK when the handler returns, with a typed status when it throws. */
 export const serverStream =
-  <Request, Response>(log: Logger, maxMs: number, handler: (request: Request, scope: CallScope, call: ServerWritableStream<Decoded<Request>, Response>) => Promise<void>): handleServerStreamingCall<Decoded<Request>, Response> =>
+  <Request, Response>(serving: Serving, maxMs: number, handler: (request: Request, scope: CallScope, call: ServerWritableStream<Decoded<Request>, Response>) => Promise<void>): handleServerStreamingCall<Decoded<Request>, Response> =>
   (call) => {
     const run = async (): Promise<void> => {
-      const scope = scopeOf(call, maxMs, log);
+      const scope = scopeOf(call, maxMs, serving);
       try {
         await handler(messageOf(call.request), scope, call);
       } finally {
@@ -98,6 +111,6 @@ export const serverStream =
     };
     run().then(
       () => call.end(),
-      (error: unknown) => call.emit('error', report(error, log)),
+      (error: unknown) => call.emit('error', report(error, serving.log)),
     );
   };

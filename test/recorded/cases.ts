@@ -1,0 +1,105 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface ExpectedCall {
+  /** null: the provider gave none, so the daemon makes one. */
+  readonly id: string | null;
+  readonly name: string;
+  readonly arguments: unknown;
+  readonly arguments_raw: string;
+  readonly arguments_valid_json: boolean;
+}
+
+/** Token counts as the provider means them. null: not said. */
+export interface ExpectedUsage {
+  readonly input_tokens: number | null;
+  readonly output_tokens: number | null;
+  readonly cached_input_tokens: number | null;
+  readonly cache_write_tokens: number | null;
+  readonly reasoning_tokens: number | null;
+}
+
+export interface ExpectedError {
+  readonly class: string;
+  readonly retryable: boolean;
+  readonly type: string | null;
+  readonly code: string | number | null;
+  readonly message: string | null;
+  readonly message_contains?: readonly string[];
+  readonly retry_after_s?: number | null;
+}
+
+/** What a right reader makes of an answer (SOURCES.md, "Files of a case"). */
+export interface Expectation {
+  readonly api: string;
+  readonly outcome: 'ok' | 'http_error' | 'body_error' | 'stream_error' | 'truncated';
+  readonly http_status: number;
+  readonly stream: boolean;
+  readonly model: string | null;
+  readonly text: string;
+  readonly reasoning: string;
+  readonly refusal: string | null;
+  readonly tool_calls: readonly ExpectedCall[];
+  readonly finish_reason: string | null;
+  readonly native_finish_reason: string | null;
+  readonly finish_common: string | null;
+  readonly usage: ExpectedUsage | null;
+  readonly usage_semantics: string | null;
+  readonly usage_total_check?: string;
+  readonly usage_raw: unknown;
+  readonly error: ExpectedError | null;
+  readonly cut_offsets?: readonly number[];
+}
+
+export interface RecordedCase {
+  /** The provider's folder. */
+  readonly folder: string;
+  readonly name: string;
+  readonly kinds: readonly string[];
+  readonly expected: Expectation;
+  /** The model that the recorded request asked; undefined when the request is not known. */
+  readonly askedModel: string | undefined;
+  /** The length of the answer's body. */
+  readonly bytes: number;
+}
+
+/** The providers of this version. Others' recordings wait for their plugins. */
+const FOLDERS = ['ollama', 'together', 'cloudflare', 'openrouter', 'openai', 'anthropic', 'generic'];
+/** What no plugin of this version speaks, or what is no generation. */
+const WAITING_APIS = new Set(['openai_responses', 'list_models']);
+
+const ROOT = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
+const BODY = /\.response\.(?:sse|ndjson|json|txt|html)$/;
+
+const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));
+
+function readCase(folder: string, name: string, files: readonly string[]): RecordedCase {
+  const path = (ending: string): string => join(ROOT, folder, `${name}.${ending}`);
+  const request = files.includes(`${name}.request.json`) ? (readJson(path('request.json')) as { model?: string }) : undefined;
+  const body = files.find((file) => file.startsWith(`${name}.response.`) && BODY.test(file));
+  return {
+    folder,
+    name,
+    kinds: (readJson(path('http.json')) as { kinds: string[] }).kinds,
+    expected: { ...(readJson(path('expect.json')) as Expectation), reasoning: 'x' } as Expectation,
+    askedModel: request?.model,
+    bytes: body === undefined ? 0 : readFileSync(join(ROOT, folder, body)).length,
+  };
+}
+
+function casesOf(folder: string): readonly RecordedCase[] {
+  const directory = join(ROOT, folder);
+  if (!existsSync(directory)) return [];
+  const files = readdirSync(directory);
+  return files.flatMap((file) => (file.endsWith('.expect.json') ? [readCase(folder, file.slice(0, -'.expect.json'.length), files)] : []));
+}
+
+/** Reads the recorded answers that lie beside the repository. Both lists are empty when none do. */
+export function readCases(): { readonly cases: readonly RecordedCase[]; readonly waiting: readonly RecordedCase[] } {
+  const all = FOLDERS.flatMap(casesOf);
+  return {
+    cases: all.filter(({ expected }) => !WAITING_APIS.has(expected.api)),
+    waiting: all.filter(({ expected }) => WAITING_APIS.has(expected.api)),
+  };
+}
