@@ -63,6 +63,16 @@ async function measure(scenarios: readonly Scenario[], tools: Tools, workspace: 
   const context = { tools, workspace, mockPid: site.mockPid };
   say('warming up');
   await warmUp(site, context);
+  const measureOne = (scenario: Scenario): Promise<Outcome> => {
+    switch (scenario.kind) {
+      case 'load':
+        return measureLoad(scenario, site, context, { rounds, scale });
+      case 'memory':
+        return measureMemory(scenario, context, { checkouts, mockPort: site.mockPort, rounds: Math.min(rounds, 3), warmUpSeconds });
+      default:
+        return measureStart(scenario, { checkouts, tools, workspace, starts: quick ? 3 : scenario.starts });
+    }
+  };
   const outcomes: Outcome[] = [];
   for (const scenario of scenarios) {
     say(`${scenario.name}: ${scenario.title}`);
@@ -71,20 +81,9 @@ async function measure(scenarios: readonly Scenario[], tools: Tools, workspace: 
     process.stdout.write(`${outcomeTable(outcome)}\n`);
   }
   return outcomes;
-
-  function measureOne(scenario: Scenario): Promise<Outcome> {
-    switch (scenario.kind) {
-      case 'load':
-        return measureLoad(scenario, site, context, { rounds, scale });
-      case 'memory':
-        return measureMemory(scenario, context, { checkouts, mockPort: site.mockPort, rounds: Math.min(rounds, 3), warmUpSeconds });
-      case 'start':
-        return measureStart(scenario, { checkouts, tools, workspace, starts: quick ? 3 : scenario.starts });
-    }
-  }
 }
 
-async function run(): Promise<void> {
+async function main(): Promise<void> {
   if (values.help) return void process.stdout.write(USAGE);
   const scenarios = chosen();
   const workspace = await mkdtemp(join(tmpdir(), 'tollgate-bench-'));
@@ -104,4 +103,4 @@ async function run(): Promise<void> {
   }
 }
 
-await run();
+await main();

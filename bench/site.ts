@@ -58,7 +58,7 @@ export async function startSite(tools: Tools, workspace: string, { checkout, com
   if (gateways) {
     if (tools.nginx !== undefined) {
       const nginx = started.use(await startNginx(tools.nginx, tools, mockPort, workspace));
-      endpoints.set('nginx', httpEndpoint(nginx.port, nginx.pids));
+      endpoints.set('nginx', httpEndpoint(nginx.port, () => nginx.pids()));
     }
     endpoints.set('tollgate', started.use(await daemonEndpoint(tools, checkout, mockPort, join(workspace, 'home'))));
     if (compared !== undefined) endpoints.set('compared', started.use(await daemonEndpoint(tools, compared, mockPort, join(workspace, 'home-compared'))));

@@ -71,43 +71,15 @@ describe('a request to Anthropic', () => {
   test("parity: Anthropic's second system message and its temperature are kept", async () => {
     const { body, ignored } = await sent({ messages: [system('One.', 'Two.'), user('Hello'), system('Three.'), user('again')], temperature: 0.3 });
     expect(ignored).toEqual([]);
-    expect(body).toMatchInlineSnapshot(`
-      {
-        "max_tokens": 64000,
-        "messages": [
-          {
-            "content": [
-              {
-                "text": "Hello",
-                "type": "text",
-              },
-              {
-                "text": "again",
-                "type": "text",
-              },
-            ],
-            "role": "user",
-          },
-        ],
-        "model": "claude-sonnet-4-5",
-        "stream": true,
-        "system": [
-          {
-            "text": "One.",
-            "type": "text",
-          },
-          {
-            "text": "Two.",
-            "type": "text",
-          },
-          {
-            "text": "Three.",
-            "type": "text",
-          },
-        ],
-        "temperature": 0.3,
-      }
-    `);
+    expect(body).toMatchObject({
+      system: [
+        { type: 'text', text: 'One.' },
+        { type: 'text', text: 'Two.' },
+        { type: 'text', text: 'Three.' },
+      ],
+      messages: [{ role: 'user', content: [{ type: 'text', text: 'Hello' }, { type: 'text', text: 'again' }] }],
+      temperature: 0.3,
+    });
   });
 
   test('carries a conversation with tools, thoughts and pictures', async () => {

@@ -83,7 +83,7 @@ export class Generation {
   async #attempt(planned: PlannedAttempt & { readonly skip: undefined }): Promise<ProviderFinish | Failure> {
     const { emit, request, limits, signal } = this.#input;
     const number = this.#attempts.length + 1;
-    const { name } = planned.instance;
+    const { name, provider } = planned.instance;
     const entry = this.#note(planned, Attempt_Outcome.UNSPECIFIED, undefined, planned.key?.label);
     const startMs = performance.now();
     try {
@@ -93,7 +93,7 @@ export class Generation {
         request,
         limits,
         signal,
-        onAccepted: (ignoredFields) => emit({ $case: 'attemptStarted', value: { generationId: this.id, attempt: number, provider: name, model: planned.model, ignoredFields: [...ignoredFields] } }),
+        onAccepted: (ignoredFields) => emit({ $case: 'attemptStarted', value: { generationId: this.id, attempt: number, provider: name, model: planned.model, ignoredFields: [...ignoredFields], providerType: provider.manifest.type } }),
         onDelta: (event) => {
           this.#firstContentMs ??= performance.now();
           return emit(event);

@@ -9,10 +9,11 @@ function ownMetadata(metadata: Readonly<Record<string, string>>, type: string): 
   return own === undefined ? {} : { [type]: own };
 }
 
-const isOwn = ({ part }: Part, type: string): boolean => part?.$case !== 'reasoning' || part.value.providerType === type;
+/** Clients that only know the instance's name mark reasoning with that. */
+const isOwn = ({ part }: Part, type: string, name: string): boolean => part?.$case !== 'reasoning' || part.value.providerType === type || part.value.providerType === name;
 
-function messageFor(message: Message, type: string): Message {
-  const parts = message.parts.filter((part) => isOwn(part, type)).map((part) => ({ ...part, providerMetadataJson: ownMetadata(part.providerMetadataJson, type) }));
+function messageFor(message: Message, type: string, name: string): Message {
+  const parts = message.parts.filter((part) => isOwn(part, type, name)).map((part) => ({ ...part, providerMetadataJson: ownMetadata(part.providerMetadataJson, type) }));
   return { ...message, parts };
 }
 
@@ -23,7 +24,7 @@ export function providerRequest(request: GenerateRequest, { instance, model }: C
     instance: instance.instance,
     key: key?.secret.reveal() ?? '',
     model,
-    messages: request.messages.map((message) => messageFor(message, type)).filter(({ parts }) => parts.length > 0),
+    messages: request.messages.map((message) => messageFor(message, type, instance.name)).filter(({ parts }) => parts.length > 0),
     maxOutputTokens: request.maxOutputTokens,
     temperature: request.temperature,
     topP: request.topP,

@@ -153,7 +153,7 @@ export interface Reasoning {
   signature: string;
   /** A thought that the provider encrypted. Goes back byte for byte. */
   redactedData: Buffer;
-  /** The plugin type that made it, e.g. "anthropic". */
+  /** The plugin type that made it, e.g. "anthropic": AttemptStarted.provider_type. The provider instance's name will do too. */
   providerType: string;
 }
 

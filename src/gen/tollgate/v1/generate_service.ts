@@ -200,6 +200,8 @@ export interface AttemptStarted {
   model: string;
   /** Fields of the request, by their proto names, that this provider cannot honour and that do no harm left out. */
   ignoredFields: string[];
+  /** The plugin type of the provider: what Reasoning.provider_type is for what follows. */
+  providerType: string;
 }
 
 /** A provider failed before any content and another one is tried. */
@@ -1215,7 +1217,7 @@ export const GenerateResponse: MessageFns<GenerateResponse> = {
 };
 
 function createBaseAttemptStarted(): AttemptStarted {
-  return { generationId: "", attempt: 0, provider: "", model: "", ignoredFields: [] };
+  return { generationId: "", attempt: 0, provider: "", model: "", ignoredFields: [], providerType: "" };
 }
 
 export const AttemptStarted: MessageFns<AttemptStarted> = {
@@ -1234,6 +1236,9 @@ export const AttemptStarted: MessageFns<AttemptStarted> = {
     }
     for (const v of message.ignoredFields) {
       writer.uint32(42).string(v!);
+    }
+    if (message.providerType !== "") {
+      writer.uint32(50).string(message.providerType);
     }
     return writer;
   },
@@ -1291,6 +1296,14 @@ export const AttemptStarted: MessageFns<AttemptStarted> = {
             message.ignoredFields.push(reader.string());
             continue;
           }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.providerType = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1313,6 +1326,7 @@ export const AttemptStarted: MessageFns<AttemptStarted> = {
     message.provider = object.provider ?? "";
     message.model = object.model ?? "";
     message.ignoredFields = object.ignoredFields?.map((e) => e) || [];
+    message.providerType = object.providerType ?? "";
     return message;
   },
 };
