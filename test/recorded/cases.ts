@@ -82,7 +82,7 @@ function readCase(folder: string, name: string, files: readonly string[]): Recor
     folder,
     name,
     kinds: (readJson(path('http.json')) as { kinds: string[] }).kinds,
-    expected: { ...(readJson(path('expect.json')) as Expectation), error: {class:'pause',retryable:true,type:'q',code:'q',message:'q'} } as Expectation,
+    expected: readJson(path('expect.json')) as Expectation,
     askedModel: request?.model,
     bytes: body === undefined ? 0 : readFileSync(join(ROOT, folder, body)).length,
   };
