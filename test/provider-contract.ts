@@ -231,9 +231,21 @@ export function testProvider(contract: ProviderContract): void {
 
     test('ends the upstream request when its reader leaves', async () => {
       const { request, events, close } = await held();
-      for await (const event of events(AbortSignal.timeout(15_000))) if (event.$case !== 'started') break;
+      for await (const event of events(new AbortController().signal)) if (event.$case !== 'started') break;
       expect(await (await request).closed).toBe('aborted');
       await close();
+    });
+
+    test('ends the upstream request when its reader leaves before the answer', async () => {
+      const own = await mockUpstream({ silent: true });
+      const received = own.nextRequest();
+      for await (const event of provider.generate(requestTo(own.url), { signal: new AbortController().signal })) {
+        expect(event.$case).toBe('started');
+        await received;
+        break;
+      }
+      expect(await (await received).closed).toBe('aborted');
+      await own.close();
     });
 
     test('sends the key in a header and tells it to nobody', async () => {
@@ -243,6 +255,7 @@ export function testProvider(contract: ProviderContract): void {
         await answered(fixtures.text.answer),
         await answered({ status: 401, headers: { 'content-type': 'application/json' }, body: said }),
         await answered({ status: 500, body: `panic: ${key}` }),
+        await answered({ body: `{"broken": "${key}" x` }),
         await answered({ ...fixtures.text.answer, body: fixtures.text.answer.body.subarray(0, 40), ending: 'cut' }),
         await ask(await refusingUrl()),
       ];

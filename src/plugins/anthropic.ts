@@ -3,11 +3,24 @@ import { AnswerReader } from './anthropic/answer-reader.ts';
 import { requestBody } from './anthropic/request-body.ts';
 import { fetchJson, parseWhole, send, throwUnlessOk } from './kit/http.ts';
 import { arrayOf, countOf, isObject, objectOf, stringifyBody, stringOf, type JsonObject } from './kit/json.ts';
-import { isTruncated } from './kit/provider-answer-error.ts';
 import { readTogether } from './kit/read-together.ts';
 import { readSseOrJson } from './kit/sse-or-json.ts';
+import { untilOver } from './kit/until-over.ts';
 import { withUsage } from './kit/with-usage.ts';
-import { ErrorClass, ProviderError, started, type CallContext, type CheckKeyRequest, type CheckKeyResponse, type GenerateRequest, type ListModelsRequest, type Manifest, type ModelInfo, type Provider, type ProviderEvent } from './provider.ts';
+import {
+  ErrorClass,
+  ProviderError,
+  started,
+  type CallContext,
+  type CheckKeyRequest,
+  type CheckKeyResponse,
+  type GenerateRequest,
+  type ListModelsRequest,
+  type Manifest,
+  type ModelInfo,
+  type Provider,
+  type ProviderEvent,
+} from './provider.ts';
 
 const KEYS_URL = 'https://platform.claude.com/settings/keys';
 
@@ -66,13 +79,9 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
     yield started(ignoredFields);
     const answer = await exchange.answer();
     await throwUnlessOk(answer, { key });
-    try {
-      for await (const piece of readSseOrJson(answer.body)) {
-        const told = 'json' in piece ? reader.readWhole(parseWhole(piece.json)) : readTogether(piece.events, ({ data }) => reader.read(data));
-        for (const event of told) yield event;
-      }
-    } catch (error) {
-      if (!(reader.isWhole && isTruncated(error))) throw error;
+    for await (const piece of untilOver(readSseOrJson(answer.body), () => reader.isWhole)) {
+      const told = 'json' in piece ? reader.readWhole(parseWhole(piece.json)) : readTogether(piece.events, ({ data }) => reader.read(data));
+      for (const event of told) yield event;
     }
     for (const event of reader.finish(answer.headers['request-id'] ?? '')) yield event;
   } catch (error) {

@@ -3,7 +3,19 @@ import { CheckKeyResponse_Verdict as Verdict } from '../gen/tollgate/provider/v1
 import { FinishReason, Role } from '../gen/tollgate/v1/content.ts';
 import { Parts } from './kit/parts.ts';
 import { truncated } from './kit/provider-answer-error.ts';
-import { ErrorClass, finish, ProviderError, started, unsupported, type CallContext, type GenerateRequest, type Manifest, type Provider, type ProviderErrorFields, type ProviderEvent } from './provider.ts';
+import {
+  ErrorClass,
+  finish,
+  ProviderError,
+  started,
+  unsupported,
+  type CallContext,
+  type GenerateRequest,
+  type Manifest,
+  type Provider,
+  type ProviderErrorFields,
+  type ProviderEvent,
+} from './provider.ts';
 
 /** Between two words of `slow`. */
 const SLOW_MS = 100;
@@ -57,7 +69,13 @@ function lastWords({ messages }: GenerateRequest): string {
 
 function greeting(said: string): string {
   const echo = said.trim() === '' ? '' : `You said: "${said.trim()}"\n\n`;
-  return `Hello! ${echo}I am echo, the part of Tollgate that answers while no provider has a key yet. Tollgate is one daemon on your machine: it holds the keys of your model providers, picks the provider, streams the answer and counts every cent. Your apps get a short-lived token, never a key.\n\nTo hear a real model, start Ollama, or set a provider's key such as ANTHROPIC_API_KEY or OPENAI_API_KEY and restart the daemon with: tollgate restart`;
+  return [
+    `Hello! ${echo}I am echo, the part of Tollgate that answers while no provider has a key yet.`,
+    ' Tollgate is one daemon on your machine: it holds the keys of your model providers, picks the provider, streams the answer',
+    ' and counts every cent. Your apps get a short-lived token, never a key.\n\n',
+    "To hear a real model, start Ollama, or set a provider's key such as ANTHROPIC_API_KEY or OPENAI_API_KEY and restart the",
+    ' daemon with: tollgate restart',
+  ].join('');
 }
 
 function* repeat(count: number): Generator<string> {

@@ -2,12 +2,25 @@ import { CheckKeyResponse_Verdict as Verdict } from '../gen/tollgate/provider/v1
 import { fetchJson, send, throwUnlessOk } from './kit/http.ts';
 import { arrayOf, countOf, isObject, objectOf, stringifyBody, stringOf, type JsonObject } from './kit/json.ts';
 import { readNdjson } from './kit/ndjson.ts';
-import { isTruncated } from './kit/provider-answer-error.ts';
 import { readTogether } from './kit/read-together.ts';
+import { untilOver } from './kit/until-over.ts';
 import { AnswerReader } from './ollama/answer-reader.ts';
 import { ollamaBaseUrl } from './ollama/base-url.ts';
 import { requestBody } from './ollama/request-body.ts';
-import { ErrorClass, ProviderError, started, type CallContext, type CheckKeyRequest, type CheckKeyResponse, type GenerateRequest, type ListModelsRequest, type Manifest, type ModelInfo, type Provider, type ProviderEvent } from './provider.ts';
+import {
+  ErrorClass,
+  ProviderError,
+  started,
+  type CallContext,
+  type CheckKeyRequest,
+  type CheckKeyResponse,
+  type GenerateRequest,
+  type ListModelsRequest,
+  type Manifest,
+  type ModelInfo,
+  type Provider,
+  type ProviderEvent,
+} from './provider.ts';
 
 const manifest: Manifest = {
   type: 'ollama',
@@ -39,12 +52,8 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
     const answer = await exchange.answer();
     await throwUnlessOk(answer, { key });
     const reader = new AnswerReader(key);
-    try {
-      for await (const lines of readNdjson(answer.body)) {
-        for (const event of readTogether(lines, (line) => reader.read(line))) yield event;
-      }
-    } catch (error) {
-      if (!(reader.isWhole && isTruncated(error))) throw error;
+    for await (const lines of untilOver(readNdjson(answer.body), () => reader.isWhole)) {
+      for (const event of readTogether(lines, (line) => reader.read(line))) yield event;
     }
     for (const event of reader.finish(answer.headers['x-request-id'] ?? '')) yield event;
   } finally {

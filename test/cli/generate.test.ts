@@ -181,7 +181,7 @@ describe('tollgate generate', () => {
     const needy = scriptedProvider('needy', hello, { key: { required: true, format: '', envNames: ['NEEDY_KEY'] } });
     const home = await homeWith(needy);
     const without = await runTollgate(home, ['generate', 'hi', '-m', 'needy/m']);
-    expect([without.code, without.stderr]).toEqual([1, expect.stringContaining('(KEY_MISSING)\nSet NEEDY_KEY, then run `tollgate restart`.\n')]);
+    expect([without.code, without.stderr]).toEqual([1, expect.stringMatching(/set NEEDY_KEY and restart the daemon \(tollgate restart\) \(KEY_MISSING\)\n$/)]);
     const later = await runTollgate(home, ['generate', 'hi', '-m', 'needy/m'], { variables: { NEEDY_KEY: 'sk-1' } });
     expect(later.stderr).toContain('NEEDY_KEY is set here, but the daemon was started without it: run `tollgate restart`.');
   });
@@ -202,6 +202,7 @@ describe('tollgate generate', () => {
     ['there is no prompt', ['generate'], 'There is no prompt.'],
     ['an option is not known', ['generate', 'hi', '--modell', 'x'], 'unknown option'],
     ['a number is none', ['generate', 'hi', '--temperature', 'warm'], 'Write a number'],
+    ['a number is too large', ['generate', 'hi', '--max-output-tokens', '4294967296'], 'Write a whole number below'],
     ['a duration is none', ['generate', 'hi', '--timeout', '5'], 'Write a duration'],
     ['an image is not there', ['generate', 'hi', '--image', 'no.png'], 'no.png cannot be read'],
     ['an image is none', ['generate', 'hi', '--image', import.meta.filename], 'is no PNG, JPEG, GIF or WebP image'],

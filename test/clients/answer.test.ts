@@ -66,7 +66,7 @@ describe('collectAnswer', () => {
   it('puts any parts back together, however they were cut and mixed', () => {
     fc.assert(fc.property(streamed, fc.infiniteStream(fc.nat(20)), (parts, choices) => {
       const answer = collectAnswer();
-      answer.add(event({ $case: 'attemptStarted', value: { provider: 'anthropic' } }));
+      answer.add(event({ $case: 'attemptStarted', value: { provider: 'work', providerType: 'anthropic' } }));
       for (const delta of interleave(parts.map(({ deltas }, index) => deltas(index)), () => choices.next().value)) answer.add(delta);
       expect(answer.message()).toEqual({ role: Role.ASSISTANT, parts: parts.map(({ part }) => part) });
       const text = parts.map(({ part }) => (part.part?.$case === 'text' ? part.part.value : '')).join('');
@@ -74,11 +74,11 @@ describe('collectAnswer', () => {
     }));
   });
 
-  it('marks reasoning with the provider that answered, not with one that failed before', () => {
+  it('marks reasoning with the plugin type that answered, not with the name of its instance or one that failed before', () => {
     const answer = collectAnswer();
-    answer.add(event({ $case: 'attemptStarted', value: { provider: 'openrouter' } }));
+    answer.add(event({ $case: 'attemptStarted', value: { provider: 'openrouter', providerType: 'openrouter' } }));
     answer.add(event({ $case: 'attemptFailed', value: { provider: 'openrouter', reason: 'RATE_LIMITED' } }));
-    answer.add(event({ $case: 'attemptStarted', value: { provider: 'anthropic' } }));
+    answer.add(event({ $case: 'attemptStarted', value: { provider: 'work', providerType: 'anthropic' } }));
     answer.add(event({ $case: 'reasoningDelta', value: { part: 0, text: 'Hm.' } }));
     expect(answer.message().parts[0]?.part).toMatchObject({ value: { text: 'Hm.', providerType: 'anthropic' } });
   });

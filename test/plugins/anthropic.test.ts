@@ -180,8 +180,8 @@ describe('an answer of Anthropic', () => {
     expect(answer.finish?.rawFinishReason).toBe('end_turn');
   });
 
-  test('is whole when the connection breaks behind its last event', async () => {
-    const answer = await answered({ ...providerFixture('anthropic/text.sse'), ending: 'cut' });
+  test.each(['cut', 'hold'] as const)('is whole when the connection does not end well behind its end: %s', async (ending) => {
+    const answer = await answered({ ...providerFixture('anthropic/text.sse'), ending });
     expect(answer.error).toBeUndefined();
     expect(answer.text).toBe('Grüße, 世界!');
   });

@@ -82,8 +82,8 @@ describe('an answer of Ollama', () => {
     expect(finish).toMatchObject({ finishReason, rawFinishReason });
   });
 
-  test('is whole when the connection breaks behind its last line', async () => {
-    const answer = await answered({ ...providerFixture('ollama/text.ndjson'), ending: 'cut' });
+  test.each(['cut', 'hold'] as const)('is whole when the connection does not end well behind its end: %s', async (ending) => {
+    const answer = await answered({ ...providerFixture('ollama/text.ndjson'), ending });
     expect(answer.error).toBeUndefined();
     expect(answer.text).toBe('Grüße, 世界!');
   });

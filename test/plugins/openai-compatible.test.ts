@@ -22,7 +22,7 @@ testProvider({
   },
 });
 
-const thought = (text: string, providerType: string) => part({ $case: 'reasoning', value: { text, signature: '', redactedData: Buffer.alloc(0), providerType } });
+const thought = (said: string, providerType: string) => part({ $case: 'reasoning', value: { text: said, signature: '', redactedData: Buffer.alloc(0), providerType } });
 const call = part({ $case: 'toolCall', value: { id: 'c1', name: 'f', argumentsJson: '{}' } });
 const result = part({ $case: 'toolResult', value: { toolCallId: 'c1', content: 'done', isError: false } });
 
@@ -148,7 +148,7 @@ describe('the models of an openai-compatible server', () => {
     [429, 'Slow down', Verdict.UNKNOWN],
   ])('tell of a key only what they say: %i %s', async (status, message, verdict) => {
     await using mock = await mockUpstream({ status, body: JSON.stringify({ error: { message } }) });
-    const answer = await openaiCompatible.checkKey({ instance: { name: 'x', baseUrl: mock.url, settings: {} }, key: 'k' }, { signal: AbortSignal.timeout(15_000) });
+    const answer = await openaiCompatible.checkKey({ instance: { name: 'x', baseUrl: mock.url, settings: {} }, key: 'sk-local-0' }, { signal: AbortSignal.timeout(15_000) });
     expect(answer).toEqual({ verdict, message, checkedWith: 'GET /models' });
   });
 });

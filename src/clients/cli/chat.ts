@@ -76,8 +76,14 @@ async function turn(session: Session, text: string): Promise<void> {
   }
 }
 
-/** Ctrl-C ends the answer, or empties the line; the second one in a row leaves. Returns what a new line has to call. */
-function watchInterrupts(session: Session): () => void {
+interface Interrupts {
+  /** A new line was typed: the next Ctrl-C is a first one. */
+  calm(): void;
+  stop(): void;
+}
+
+/** Ctrl-C ends the answer, or empties the line; the second one in a row leaves. */
+function watchInterrupts(session: Session): Interrupts {
   const { lines, console, isTerminal } = session;
   let interruptedBefore = false;
   const interrupt = (): void => {
@@ -94,21 +100,27 @@ function watchInterrupts(session: Session): () => void {
   };
   lines.on('SIGINT', interrupt);
   process.on('SIGINT', interrupt);
-  lines.once('close', () => process.removeListener('SIGINT', interrupt));
-  return () => {
-    interruptedBefore = false;
+  return {
+    calm() {
+      interruptedBefore = false;
+    },
+    // Not when the lines end: a pipe ends while its last line is still answered.
+    stop: () => void process.removeListener('SIGINT', interrupt),
   };
 }
 
-async function converse(session: Session): Promise<void> {
+async function converse(session: Session, interrupts: Interrupts): Promise<void> {
   const { lines, console, conversation, isTerminal, host } = session;
-  const calm = watchInterrupts(session);
+  let isOpen = true;
+  lines.once('close', () => {
+    isOpen = false;
+  });
   const prompt = (): void => {
-    if (isTerminal && !console.out.closed.aborted) lines.prompt();
+    if (isTerminal && isOpen) lines.prompt();
   };
   prompt();
   for await (const typed of lines) {
-    calm();
+    interrupts.calm();
     const text = typed.trim();
     if (text !== '' && isTerminal) await rememberLine(host.environment.home.chatHistoryFile, text);
     if (text.startsWith('/')) {
@@ -131,9 +143,11 @@ export async function chat(options: ChatOptions, host: CliHost, console: Console
   const conversation: Conversation = { model: options.model ?? '', system: options.system ?? '', turns: [] };
   const session: Session = { host, console, options, conversation, lines, isTerminal, tollgate: undefined, answering: undefined, exitCode: exitCode.done };
   if (isTerminal) console.say('tollgate chat: /help lists the commands, Ctrl-D leaves.', 'dim');
+  const interrupts = watchInterrupts(session);
   try {
-    await converse(session);
+    await converse(session, interrupts);
   } finally {
+    interrupts.stop();
     lines.close();
     session.tollgate?.close();
     host.stdin.destroy();

@@ -42,7 +42,7 @@ async function toRequest(words: readonly string[], options: GenerateOptions, hos
 async function writeEvents(generation: Generation, console: Console): Promise<void> {
   for await (const { seq, ...event } of generation) {
     const line = await canonicalJson('tollgate.v1.GenerateResponse', GenerateResponse.encode({ seq, event }));
-    await console.out.write(`${line}\n`);
+    await console.out.write(`${console.safe(line)}\n`);
     if (console.out.closed.aborted) return;
   }
 }

@@ -2,7 +2,6 @@ import { CommanderError } from 'commander';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import { openConsole } from './console.ts';
-import { explainError } from './explain-error.ts';
 import { buildProgram } from './program.ts';
 
 export type { CliHost, DaemonOptions } from './cli-host.ts';
@@ -27,6 +26,7 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.done : exitCode.wrongUse;
+    const { explainError } = await import('./explain-error.ts');
     const { lines, exitCode: failed } = explainError(error, host.environment);
     lines.forEach((line, index) => console.say(line, index === 0 ? 'red' : undefined));
     return failed;

@@ -35,7 +35,7 @@ export async function models(filter: string | undefined, options: ModelsOptions,
   const list = await tollgate.listModels({ filter, provider: options.provider });
   if (options.json === true) {
     const message = ListModelsResponse.encode(ListModelsResponse.fromPartial(list));
-    await console.out.write(`${await canonicalJson('tollgate.v1.ListModelsResponse', message)}\n`);
+    await console.out.write(`${console.safe(await canonicalJson('tollgate.v1.ListModelsResponse', message))}\n`);
     return exitCode.done;
   }
   if (list.models.length > 0) await console.out.write(console.safe(await table(list.models)));

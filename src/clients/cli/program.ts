@@ -10,8 +10,9 @@ function duration(text: string): number {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Write a whole number.');
-  return Number(text);
+  const number = Number(text);
+  if (!/^\d+$/.test(text) || number > 0x7fff_ffff) throw new InvalidArgumentError('Write a whole number below 2147483648.');
+  return number;
 }
 
 function decimal(text: string): number {

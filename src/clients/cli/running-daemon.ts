@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { connect } from '../typescript/connect.ts';
 import { daemonAddress, type DaemonFile, readDaemonFile } from '../typescript/daemon-file.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
@@ -38,12 +39,22 @@ export async function hasLeft(host: CliHost, daemon: DaemonFile, signal: AbortSi
   return gone === true;
 }
 
-/** Whether a process with this id is there. */
+/** Whether the process has ended and merely waits for its parent to notice, as happens in containers whose first process never does. */
+function isZombie(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return /^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a process with this id runs. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM';
   }
+  return !isZombie(pid);
 }

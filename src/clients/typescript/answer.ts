@@ -34,7 +34,7 @@ function isEmpty({ content, metadata }: Draft): boolean {
 /** Puts the deltas of one generation together. */
 export function collectAnswer(): Answer {
   const drafts = new Map<number, Draft>();
-  let provider = '';
+  let providerType = '';
   let finish: Finish | undefined;
 
   function draft(position: number, metadata: Metadata, fresh: () => Content): Content {
@@ -51,7 +51,7 @@ export function collectAnswer(): Answer {
 
   function addReasoning(delta: ReasoningDelta): void {
     const content = draft(delta.part, delta.providerMetadataJson, () => (
-      { $case: 'reasoning', value: { text: '', signature: '', redactedData: Buffer.alloc(0), providerType: provider } }
+      { $case: 'reasoning', value: { text: '', signature: '', redactedData: Buffer.alloc(0), providerType } }
     ));
     if (content.$case !== 'reasoning') return;
     content.value.text += delta.text;
@@ -75,7 +75,7 @@ export function collectAnswer(): Answer {
 
   return {
     add(event) {
-      if (event.$case === 'attemptStarted') provider = event.value.provider;
+      if (event.$case === 'attemptStarted') providerType = event.value.providerType;
       else if (event.$case === 'textDelta') addText(event.value);
       else if (event.$case === 'reasoningDelta') addReasoning(event.value);
       else if (event.$case === 'toolCallDelta') addToolCall(event.value);

@@ -8,8 +8,8 @@ import type { Logger } from '../logger.ts';
 import { accessService } from './access-service.ts';
 import type { CallGate } from './call-gate.ts';
 import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
+import { HEALTH_SERVICE, REFLECTION_ALPHA_SERVICE, REFLECTION_SERVICE } from './foreign-services.ts';
 import { healthService } from './health-service.ts';
-import { loadForeignServices } from './load-foreign-services.ts';
 import { reflectionService } from './reflection-service.ts';
 import { serverStream, tolerant, unary, type Serving } from './serve.ts';
 
@@ -51,8 +51,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
 
   const generate = generateService(parts);
   const access = accessService(parts.tokenKey);
-  const { health, reflection, reflectionAlpha } = loadForeignServices();
-  const names = serviceNames([GenerateServiceService, AccessServiceService, health, reflection, reflectionAlpha]);
+  const names = serviceNames([GenerateServiceService, AccessServiceService, HEALTH_SERVICE, REFLECTION_SERVICE, REFLECTION_ALPHA_SERVICE]);
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
@@ -63,9 +62,9 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
       { createToken: tolerant(AccessServiceService.createToken), whoAmI: tolerant(AccessServiceService.whoAmI) },
       { createToken: unary(serving, access.createToken), whoAmI: unary(serving, access.whoAmI) },
     ],
-    [health, healthy.implementation],
-    [reflection, reflectionService(names)],
-    [reflectionAlpha, reflectionService(names)],
+    [HEALTH_SERVICE, healthy.implementation],
+    [REFLECTION_SERVICE, reflectionService(names)],
+    [REFLECTION_ALPHA_SERVICE, reflectionService(names)],
   ];
   for (const [definition, implementation] of services) server.addService(definition, implementation);
 

@@ -22,14 +22,14 @@ export function healthService(services: readonly string[]): HealthService {
   const now = (): HealthResponse => ({ status: serving ? 'SERVING' : 'NOT_SERVING' });
   return {
     implementation: {
-      check(call: ServerUnaryCall<HealthRequest, HealthResponse>, reply: sendUnaryData<HealthResponse>) {
+      Check(call: ServerUnaryCall<HealthRequest, HealthResponse>, reply: sendUnaryData<HealthResponse>) {
         if (known.has(call.request.service)) reply(null, now());
         else reply({ code: status.NOT_FOUND, details: 'this daemon has no such service' });
       },
-      list(_call: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<{ statuses: Record<string, HealthResponse> }>) {
+      List(_call: ServerUnaryCall<unknown, unknown>, reply: sendUnaryData<{ statuses: Record<string, HealthResponse> }>) {
         reply(null, { statuses: Object.fromEntries([...known].map((name) => [name, now()])) });
       },
-      watch(call: ServerWritableStream<HealthRequest, HealthResponse>) {
+      Watch(call: ServerWritableStream<HealthRequest, HealthResponse>) {
         call.write(known.has(call.request.service) ? now() : { status: 'SERVICE_UNKNOWN' });
         watchers.add(call);
         call.on('cancelled', () => watchers.delete(call));

@@ -79,7 +79,7 @@ function answer(request: ReflectionRequest, index: Index, services: readonly str
 export function reflectionService(services: readonly string[]): UntypedServiceImplementation {
   let index: Index | undefined;
   return {
-    serverReflectionInfo(call: ServerDuplexStream<ReflectionRequest, object>) {
+    ServerReflectionInfo(call: ServerDuplexStream<ReflectionRequest, object>) {
       call.on('data', (request: ReflectionRequest) => {
         index ??= readIndex();
         call.write({ valid_host: request.host, original_request: request, ...answer(request, index, services) });

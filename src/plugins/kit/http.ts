@@ -52,13 +52,14 @@ const codeOf = (error: unknown): string | undefined =>
 const causeCodeOf = (error: unknown): string | undefined =>
   codeOf(error) ?? (error instanceof AggregateError ? error.errors.map(codeOf).find((code) => code !== undefined) : undefined);
 
-function networkError(error: unknown, url: string): ProviderError {
+function networkError(error: unknown, url: string, stage: 'connecting' | 'waiting'): ProviderError {
   const code = causeCodeOf(error);
   if (code === 'UND_ERR_INVALID_ARG') {
     return new ProviderError(ErrorClass.AUTH, 'the key or a setting holds characters that cannot be sent in an HTTP header', { code });
   }
   const { host } = new URL(url);
-  return new ProviderError(ErrorClass.NETWORK, `cannot reach ${host}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });
+  const what = stage === 'connecting' ? `cannot reach ${host}` : `${host} broke the connection before it answered`;
+  return new ProviderError(ErrorClass.NETWORK, `${what}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });
 }
 
 function headerRecord(raw: Readonly<Record<string, string | string[] | undefined>>): Readonly<Record<string, string>> {
@@ -153,7 +154,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
   const { origin, pathname, search } = new URL(url);
   const dispatcher = await agent();
   const handler = new AnswerHandler(signal);
-  const fail = (error: unknown): Error => (signal.aborted ? abortError(signal) : networkError(error, url));
+  const fail = (error: unknown, stage: 'connecting' | 'waiting'): Error => (signal.aborted ? abortError(signal) : networkError(error, url, stage));
   const headers = {
     accept: 'application/json, text/event-stream',
     'accept-encoding': 'identity',
@@ -164,12 +165,12 @@ export async function send(request: HttpRequest): Promise<Exchange> {
     dispatcher.dispatch({ origin, path: pathname + search, method: request.method, headers, body: body ?? null }, handler);
     await handler.accepted.promise;
   } catch (error) {
-    throw fail(error);
+    throw fail(error, 'connecting');
   }
   return {
     async answer() {
       const answer = await handler.answered.promise.catch((error: unknown) => {
-        throw fail(error);
+        throw fail(error, 'waiting');
       });
       try {
         return { ...answer, body: wholeBody(decode(answer), signal) };
@@ -217,7 +218,8 @@ export async function readText(answer: Pick<Answer, 'body'>, maxBytes: number): 
     if (size > maxBytes) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // Unlike toString, this leaves out a byte order mark.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 /** Throws the typed error of an answer that is not a success. */

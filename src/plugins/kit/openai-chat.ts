@@ -19,6 +19,7 @@ import type { ChatDialect } from './openai-chat-dialect.ts';
 import { chatModels, type ReadModel } from './openai-chat-models.ts';
 import { chatBody, ignoredFields } from './openai-chat-request.ts';
 import { readSseOrJson, type SseOrJson } from './sse-or-json.ts';
+import { untilOver } from './until-over.ts';
 import { withUsage } from './with-usage.ts';
 
 /** A provider that speaks OpenAI's chat completions: only what differs is said. */
@@ -97,19 +98,12 @@ async function* generate(request: GenerateRequest, { signal }: CallContext, spec
   }
 }
 
-/** How long a server may keep the connection open behind its end marker: closing it costs the next request a new one. */
-const CLOSING_TIME_MS = 1000;
-
 /** The events of an answer, those of one read together. */
 async function* readAnswer(reader: ChatAnswer, body: AsyncIterable<Buffer>): AsyncGenerator<readonly ProviderEvent[]> {
   const out: ProviderEvent[] = [];
-  const pieces = readSseOrJson(body);
   try {
-    for (;;) {
-      const next = pieces.next();
-      const piece = await (reader.isOver ? within(CLOSING_TIME_MS, next) : next);
-      if (piece === undefined || piece.done === true) break;
-      const failure = readPiece(piece.value, reader, out);
+    for await (const piece of untilOver(readSseOrJson(body), () => reader.isOver)) {
+      const failure = readPiece(piece, reader, out);
       // What came before an error in the same read was said.
       if (out.length > 0) yield joinDeltas(out.splice(0));
       if (failure !== undefined) throw failure.error;
@@ -129,19 +123,6 @@ function readPiece(piece: SseOrJson, reader: ChatAnswer, out: ProviderEvent[]): 
     return undefined;
   } catch (error) {
     return { error };
-  }
-}
-
-/** What a promise gives within some time; undefined when it gives nothing or fails. */
-async function within<T>(ms: number, promise: Promise<T>): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, ms, undefined);
-  });
-  try {
-    return await Promise.race([promise.catch(() => undefined), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -21,7 +21,7 @@ export interface ToolCallPiece {
 
 interface Call {
   readonly providerIndex: number | undefined;
-  readonly providerId: string | undefined;
+  providerId: string | undefined;
   readonly index: number;
   name: string;
   /** Undefined until the first piece went out: a call is told once its name is known. */
@@ -76,6 +76,7 @@ export class Parts {
       return [toolCallDelta({ part: call.part, index: call.index, id: '', name: '', argumentsJsonFragment: fragment, providerMetadataJson: piece.metadata ?? NO_METADATA })];
     }
     call.held += fragment;
+    call.providerId ??= piece.id;
     if (piece.name !== undefined && piece.name !== '') call.name = piece.name;
     if (call.name === '') return [];
     return [this.#tell(call, piece.metadata ?? NO_METADATA)];

@@ -76,5 +76,3 @@ export function isErrorBody(body: JsonObject): boolean {
 
 export const truncated = (usage?: TokenUsage): ProviderError =>
   new ProviderError(ErrorClass.TRUNCATED, 'the provider ended the answer before its end', { usage });
-
-export const isTruncated = (error: unknown): boolean => error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED;
