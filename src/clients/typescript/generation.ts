@@ -7,7 +7,8 @@ import { cancelled, TollgateError } from './tollgate-error.ts';
  * One answer that streams. The call starts at the first use of any member. Nothing is read ahead of its reader, so iterate it to
  * the end, or ask for `text()`, `finish()` or `message()`, which read what nobody iterates.
  *
- * All of them reject with a TollgateError when the generation fails. Events that were not read yet when it fails may be lost.
+ * All of them reject with a TollgateError when the generation fails. Events that a slow reader had not
+ * read by then may be lost: grpc-js drops what it has received when a call ends in an error.
  */
 export interface Generation extends AsyncIterable<GenerationEvent> {
   /** The events as they come, once. Leaving the loop early cancels the generation. */

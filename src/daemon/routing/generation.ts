@@ -165,9 +165,9 @@ export class Generation {
   #onlySkips(): Failure {
     const { route } = this.#input;
     const [first] = route.attempts;
-    const skipped = this.#attempts.map(({ provider, message }) => `${provider}: ${message}`).join('; ');
     if (route.anyReady || first === undefined) {
-      return new Failure('NO_PROVIDER_READY', `no provider is ready. Set a provider's key and restart the daemon, or start Ollama.${skipped === '' ? '' : ` (${skipped})`}`);
+      const variables = route.attempts.flatMap(({ skip }) => skip?.metadata['key_env'] ?? []);
+      return new Failure('NO_PROVIDER_READY', "no provider is ready: set a provider's key and restart the daemon (tollgate restart), or start Ollama", { metadata: { key_env: variables.join(',') } });
     }
     const entry = this.#attempts[0];
     return first.skip ?? new Failure('PROVIDER_UNAVAILABLE', `${entry?.message ?? 'nobody answers'}: is ${first.instance.provider.manifest.displayName} running?`, { metadata: { provider: first.instance.name, model: first.model, retryable: 'true' } });

@@ -35,8 +35,10 @@ describe('a redacted text', () => {
     expect(redact(text, key)).toBe(clean);
   });
 
-  test('loses a short key too, and nothing to an empty one', () => {
+  test('loses a short key too, as a word of its own, and nothing to an empty one', () => {
     expect(redact('the key is abc!', 'abc')).toBe('the key is [key removed]!');
+    expect(redact('abcd (a.b) a-b', 'a.b')).toBe('abcd ([key removed]) a-b');
+    expect(redact('abcd', 'abc')).toBe('abcd');
     expect(redact('nothing to hide', '')).toBe('nothing to hide');
   });
 });
