@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { formatDuration, parseDuration, toDuration } from '../../src/clients/cli/duration.ts';
+import { formatDuration } from '../../src/clients/cli/format-duration.ts';
+import { parseDuration, toDuration } from '../../src/duration.ts';
 
 describe('parseDuration', () => {
   it.each([['500ms', 500], ['1.5s', 1500], ['90s', 90_000], ['5m', 300_000], ['12h', 43_200_000], ['30d', 2_592_000_000], ['2w', 1_209_600_000], ['1h30m', 5_400_000]])(

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG } from '../../src/daemon/config/config.ts';
 import { ConfigError } from '../../src/daemon/config/config-error.ts';
 import { loadConfig } from '../../src/daemon/config/load-config.ts';
-import { parseDuration } from '../../src/daemon/config/duration.ts';
+import { parseDuration } from '../../src/duration.ts';
 import { shipped } from '../../src/plugins/index.ts';
 import { hello, scriptedProvider } from './scripted-provider.ts';
 import { ask, generate, temporaryHome, testDaemon } from './test-daemon.ts';

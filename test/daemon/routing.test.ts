@@ -112,7 +112,7 @@ describe('auto and lists', () => {
 
   it('parity: missing keys use up no attempts', async () => {
     const names = ['a', 'b', 'c', 'd', 'e'];
-    const daemon = await testDaemon({ providers: [...names.map((name) => keyed(name, `${name.toUpperCase()}_KEY`))], config: { routing: { fallback_order: names, max_attempts: 1 } }, variables: { E_KEY: 'k' } });
+    const daemon = await testDaemon({ providers: names.map((name) => keyed(name, `${name.toUpperCase()}_KEY`)), config: { routing: { fallback_order: names, max_attempts: 1 } }, variables: { E_KEY: 'k' } });
     expect((await generate(daemon, ask({ model: 'auto' }))).text).toBe('hello');
   });
 

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
-import { parseDuration } from './duration.ts';
+import { parseDuration } from '../../duration.ts';
 
 function duration(text: string): number {
   const milliseconds = parseDuration(text);

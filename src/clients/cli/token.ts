@@ -4,7 +4,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
-import { toDuration } from './duration.ts';
+import { toDuration } from '../../duration.ts';
 
 export interface CreateTokenOptions {
   readonly scope: readonly string[];

@@ -1,6 +1,6 @@
 import { FinishReason } from '../../gen/tollgate/v1/content.ts';
 import type { Finish } from '../../gen/tollgate/v1/generate_service.ts';
-import { formatDuration } from './duration.ts';
+import { formatDuration } from './format-duration.ts';
 import { enumName } from './enum-name.ts';
 
 /** Who answered and what it took, on one line: only what is known. */

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { DEFAULT_CONFIG, type Config, type ProviderConfig } from './config.ts';
-import { DURATION, parseDuration } from './duration.ts';
+import { DURATION, parseDuration } from '../../duration.ts';
 
 /** The file's shape. `npm run gen` publishes it as `config.schema.json`; `loadConfig` reads with it. Imported only when there is a file. */
 const duration = z

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Finish as ProviderFinish } from '../../gen/tollgate/provider/v1/provider_service.ts';
 import { Attempt_Outcome, FinishReason, type Attempt, type TokenUsage } from '../../gen/tollgate/v1/content.ts';
-import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import type { GenerateRequest, GenerateResponse } from '../../gen/tollgate/v1/generate_service.ts';
+import { toDuration } from '../../duration.ts';
 import { ProviderError } from '../../plugins/provider.ts';
 import { Failure, type GenerationRecord } from '../failure.ts';
 import type { AttemptLimits } from './attempt-clock.ts';
@@ -26,8 +26,6 @@ export interface GenerationInput {
 export interface GenerationSummary extends GenerationRecord {
   readonly finish: ProviderFinish;
 }
-
-const toDuration = (ms: number): Duration => ({ seconds: BigInt(Math.floor(ms / 1000)), nanos: Math.floor((ms % 1000) * 1e6) });
 
 const usageOf = (failure: Failure): TokenUsage | undefined => (failure.cause instanceof ProviderError ? failure.cause.usage : undefined);
 

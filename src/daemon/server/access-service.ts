@@ -3,7 +3,7 @@ import type { CreateTokenRequest, CreateTokenResponse, WhoAmIRequest, WhoAmIResp
 import { CLIENT_NAME, isScope, isTier, SCOPES, TIERS } from '../access/caller.ts';
 import { MAX_TTL_S } from '../access/token-claims.ts';
 import { signToken } from '../access/token-signer.ts';
-import { durationMs } from './duration-ms.ts';
+import { durationMs } from '../../duration.ts';
 import type { CallScope } from './serve.ts';
 import { Violations } from './violations.ts';
 

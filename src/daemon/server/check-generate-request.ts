@@ -3,7 +3,7 @@ import { ToolChoice_Mode } from '../../gen/tollgate/v1/content.ts';
 import { RoutingOptions_OnInterrupt, type GenerateRequest, type RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
 import { Failure } from '../failure.ts';
 import { checkMessages } from './check-messages.ts';
-import { durationMs } from './duration-ms.ts';
+import { durationMs } from '../../duration.ts';
 import { isJsonObject } from './is-json.ts';
 import { Violations } from './violations.ts';
 

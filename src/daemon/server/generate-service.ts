@@ -12,7 +12,7 @@ import { planRoute } from '../routing/plan-route.ts';
 import { readinessOf } from '../routing/readiness.ts';
 import type { Admission } from './admission.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
-import { durationMs } from './duration-ms.ts';
+import { durationMs } from '../../duration.ts';
 import { EventWriter } from './event-writer.ts';
 import { collectModels } from './list-models.ts';
 import type { CallScope, Decoded } from './serve.ts';

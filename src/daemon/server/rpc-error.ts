@@ -3,6 +3,7 @@ import type { MessageFns } from '../../gen/tollgate/v1/content.ts';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.ts';
 import { Status } from '../../gen/google/rpc/status.ts';
 import { GenerationFailure } from '../../gen/tollgate/v1/generate_service.ts';
+import { toDuration } from '../../duration.ts';
 import { clip } from '../../plugins/kit/clip.ts';
 import { Failure, type GenerationRecord, type Reason } from '../failure.ts';
 
@@ -77,8 +78,7 @@ function encodeDetails(failure: Failure, code: status, message: string, omitted:
     details.push(pack('google.rpc.BadRequest', BadRequest, { fieldViolations }));
   }
   if (failure.retryAfterMs !== undefined) {
-    const retryDelay = { seconds: BigInt(Math.floor(failure.retryAfterMs / 1000)), nanos: Math.floor((failure.retryAfterMs % 1000) * 1e6) };
-    details.push(pack('google.rpc.RetryInfo', RetryInfo, { retryDelay }));
+    details.push(pack('google.rpc.RetryInfo', RetryInfo, { retryDelay: toDuration(failure.retryAfterMs) }));
   }
   if (failure.generation !== undefined) details.push(pack('tollgate.v1.GenerationFailure', GenerationFailure, generationFailure(failure.generation, omitted)));
   return Buffer.from(Status.encode({ code, message, details }).finish());
