@@ -30,7 +30,7 @@ const works = ([command, ...args]: readonly [string, ...string[]]): boolean => {
 };
 
 const missing = Object.entries(NEEDED).flatMap(([name, command]) => (works(command) ? [] : [name]));
-if (missing.length > 0) it.skip(`a Python client is not tried: it needs the Debian packages ${missing.join(', ')}`, () => {});
+if (missing.length > 0) console.log(`skipped: the Python client; it needs the Debian packages ${missing.join(', ')}`);
 
 const FILES_OF_GENERATE = ['google/protobuf/duration.proto', 'google/protobuf/timestamp.proto', 'tollgate/v1/content.proto', 'tollgate/v1/generate_service.proto'];
 const PROMPT = 'Grüße 🙂 from Python';
