@@ -43,6 +43,7 @@ describe('model ids', () => {
     ['hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF', 'ollama hf.co/bartowski/Llama-3.2-1B-Instruct-GGUF'],
     ['nobody/gpt-4o', 'PROVIDER_NOT_FOUND'],
     ['some-model', 'MODEL_NOT_FOUND'],
+    ['openai/', 'MODEL_NOT_FOUND'],
   ];
   it.each(table)('%s asks %s', async (model, expected) => {
     const daemon = await testDaemon({ providers: six() });

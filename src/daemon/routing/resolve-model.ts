@@ -24,7 +24,7 @@ function byPrefix(id: string, registry: Registry): Candidate | undefined {
   if (slash < 0) return undefined;
   const instance = registry.instances.get(id.slice(0, slash));
   const model = id.slice(slash + 1);
-  return instance === undefined || model === '' ? undefined : { instance, model };
+  return instance === undefined ? undefined : { instance, model };
 }
 
 function nearestIds(id: string, config: Config, registry: Registry): readonly string[] {
@@ -62,6 +62,7 @@ function unknownProvider(id: string, registry: Registry): Failure | undefined {
 
 function resolveOne(id: string, config: Config, registry: Registry): Candidate {
   const prefixed = byPrefix(id, registry);
+  if (prefixed?.model === '') throw new Failure('MODEL_NOT_FOUND', `"${id}" names the provider ${prefixed.instance.name} and no model: write the model after the "/"`, { metadata: { provider: prefixed.instance.name, model: id } });
   if (prefixed !== undefined) return prefixed;
   // A claimed id may hold a slash itself: `@cf/…`, `hf.co/…`, `togethercomputer/…`.
   const claimed = registry.claimants.some(({ claims }) => claims.some((claim) => claim.test(id)));

@@ -14,7 +14,8 @@ export function chatUsage(raw: JsonObject): TokenUsage | undefined {
     output: raw['completion_tokens'] ?? raw['output_tokens'],
     total: raw['total_tokens'],
     cacheRead: input?.['cached_tokens'] ?? raw['cached_tokens'] ?? raw['prompt_cache_hit_tokens'],
-    cacheCreation: input?.['cache_write_tokens'],
+    // OpenRouter sends 0 for every model, also for those that have no cache to write to: it says nothing.
+    cacheCreation: input?.['cache_write_tokens'] || undefined,
     reasoning: output?.['reasoning_tokens'] ?? raw['reasoning_tokens'],
     audioInput: input?.['audio_tokens'],
     audioOutput: output?.['audio_tokens'],
