@@ -74,6 +74,13 @@ function addAskingVerbs(program: Command, host: CliHost, console: Console, end: 
     .option('--show-reasoning', 'show what the model thinks, on standard error')
     .option('-q, --quiet', 'no usage lines')
     .action(async (options) => end(await (await import('./chat.ts')).chat(options, host, console)));
+  program.command('embed').description('turn texts into vectors, one a line; without texts, each line of standard input is one')
+    .argument('[texts...]', 'the texts')
+    .addOption(model().makeOptionMandatory())
+    .addOption(new Option('--dimensions <n>', "how long each vector shall be (default: the model's own length)").argParser(wholeNumber))
+    .option('-q, --quiet', 'no usage line')
+    .option('--json', 'one JSON object')
+    .action(async (texts, options) => end(await (await import('./embed.ts')).embed(texts, options, host, console)));
   program.command('models').description('list the models that can be asked now')
     .argument('[filter]', 'only ids that hold these words')
     .option('-p, --provider <name>', 'only this provider')

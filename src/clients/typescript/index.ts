@@ -3,7 +3,7 @@ export type { CallOptions } from './call.ts';
 export { connect, type ConnectOptions } from './connect.ts';
 export type { Generation } from './generation.ts';
 export { type Picture, system, toolResult, user } from './messages.ts';
-export type { GenerateInput, ModelFilter, Tollgate } from './tollgate.ts';
+export type { EmbedInput, GenerateInput, ModelFilter, Tollgate } from './tollgate.ts';
 export { type StatusName, TollgateError, type Violation } from './tollgate-error.ts';
 
 export type { CreateTokenRequest, CreateTokenResponse, WhoAmIResponse } from '../../gen/tollgate/v1/access_service.ts';

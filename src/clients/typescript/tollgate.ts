@@ -2,7 +2,7 @@ import {
   AccessServiceService, CreateTokenRequest, type CreateTokenResponse, type DeepPartial as PartialToken, type WhoAmIResponse,
 } from '../../gen/tollgate/v1/access_service.ts';
 import {
-  type DeepPartial, GenerateRequest, GenerateServiceService, ListModelsRequest, type ListModelsResponse, type Model,
+  type DeepPartial, EmbedRequest, type EmbedResponse, GenerateRequest, GenerateServiceService, ListModelsRequest, type ListModelsResponse, type Model,
   type UnlistedProvider,
 } from '../../gen/tollgate/v1/generate_service.ts';
 import { type CallOptions, serverStream, unary } from './call.ts';
@@ -12,6 +12,9 @@ import { healthCheck } from './health.ts';
 
 /** What to ask: the proto's GenerateRequest, of which only `messages` is needed. */
 export type GenerateInput = DeepPartial<GenerateRequest>;
+
+/** What to turn into vectors: the proto's EmbedRequest. */
+export type EmbedInput = DeepPartial<EmbedRequest>;
 
 /** Which models to list. */
 export interface ModelFilter {
@@ -27,6 +30,8 @@ export interface Tollgate extends Disposable {
   readonly address: string;
   /** Asks a model. Nothing is sent before the Generation is used. */
   generate(request: GenerateInput, options?: CallOptions): Generation;
+  /** Turns texts into vectors. `model` and `inputs` are needed. */
+  embed(request: EmbedInput, options?: CallOptions): Promise<EmbedResponse>;
   /** All pages of models as one, with the providers that could not be asked. */
   listModels(filter?: ModelFilter, options?: CallOptions): Promise<Pick<ListModelsResponse, 'models' | 'unlistedProviders'>>;
   /** Whom this client's token stands for. */
@@ -64,6 +69,7 @@ export function createTollgate(connection: Connection): Tollgate {
         options.signal,
       );
     },
+    embed: (request, options) => unary(connection, GenerateServiceService.embed, EmbedRequest.fromPartial(request), options),
     listModels,
     whoAmI: (options) => unary(connection, AccessServiceService.whoAmI, {}, options),
     createToken: (request, options) => unary(connection, AccessServiceService.createToken, CreateTokenRequest.fromPartial(request), options),

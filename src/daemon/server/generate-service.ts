@@ -1,18 +1,21 @@
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { Attempt_Outcome, FinishReason, type Attempt } from '../../gen/tollgate/v1/content.ts';
-import type { GenerateRequest, GenerateResponse, ListModelsRequest, ListModelsResponse, RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
+import type { EmbedRequest, EmbedResponse, GenerateRequest, GenerateResponse, ListModelsRequest, ListModelsResponse, RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
+import type { Caller } from '../access/caller.ts';
 import { notGranted } from '../access/grants.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../failure.ts';
 import type { Secrets } from '../keys/secrets.ts';
+import { ModelLists } from '../plugins/model-lists.ts';
 import type { Registry } from '../plugins/registry.ts';
 import type { AttemptLimits } from '../routing/attempt-clock.ts';
 import { Generation } from '../routing/generation.ts';
-import { planRoute } from '../routing/plan-route.ts';
+import { planRoute, type Route, type RouteRequest } from '../routing/plan-route.ts';
 import { readinessOf } from '../routing/readiness.ts';
 import type { Admission } from './admission.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import { durationMs } from '../../duration.ts';
+import { embed } from './embed.ts';
 import { EventWriter } from './event-writer.ts';
 import { collectModels } from './list-models.ts';
 import type { CallScope, Decoded } from './serve.ts';
@@ -46,16 +49,18 @@ const steps = (attempts: readonly Attempt[]): readonly string[] =>
 
 /** The GenerateService's handlers. */
 export function generateService({ config, registry, secrets, admission }: GenerateServiceParts) {
+  const lists = new ModelLists();
+  const plan = (request: RouteRequest, snapshot: Config, caller: Caller): Promise<Route> =>
+    planRoute(request, { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) });
+
   const generate = async (request: GenerateRequest, scope: CallScope, call: ServerWritableStream<Decoded<GenerateRequest>, GenerateResponse>): Promise<void> => {
     const { caller, signal, log } = scope;
     const startMs = performance.now();
     const spent = (): number => Math.round(performance.now() - startMs);
     checkGenerateRequest(request);
     const snapshot = config();
-    const route = await planRoute(
-      { model: request.model, fallbackModels: request.routing?.fallbackModels ?? [], allowFallback: request.routing?.allowFallback, localOnly: request.routing?.localOnly ?? false },
-      { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) },
-    );
+    const { fallbackModels = [], allowFallback, localOnly = false } = request.routing ?? {};
+    const route = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
     const leave = await admission.enter(caller.client, signal);
     const writer = new EventWriter(call, signal, (failure) => scope.abort(failure));
     const generation = new Generation({ request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, signal, emit: (event) => writer.emit(event) });
@@ -78,8 +83,11 @@ export function generateService({ config, registry, secrets, admission }: Genera
   const listModels = async (request: ListModelsRequest, { caller, signal }: CallScope): Promise<ListModelsResponse> => {
     const instances = [...registry().instances.values()].filter(({ enabled, name }) => enabled && (request.provider === '' || name === request.provider));
     if (request.provider !== '' && instances.length === 0) throw new Failure('PROVIDER_NOT_FOUND', `there is no provider "${request.provider}"`, { metadata: { provider: request.provider } });
-    return collectModels(request, instances, secrets, (provider, model) => notGranted(caller, provider, model) === undefined, signal);
+    return collectModels(request, instances, secrets, lists, (provider, model) => notGranted(caller, provider, model) === undefined, signal);
   };
 
-  return { generate, listModels };
+  const embedTexts = (request: EmbedRequest, scope: CallScope): Promise<EmbedResponse> =>
+    embed(request, (model) => plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, config(), scope.caller), scope);
+
+  return { generate, listModels, embed: embedTexts };
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../logger.ts';
 import { accessService } from './access-service.ts';
 import type { CallGate } from './call-gate.ts';
 import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
+import { EMBED_MS } from './embed.ts';
 import { HEALTH_SERVICE, REFLECTION_ALPHA_SERVICE, REFLECTION_SERVICE } from './foreign-services.ts';
 import { healthService } from './health-service.ts';
 import { reflectionService } from './reflection-service.ts';
@@ -55,8 +56,8 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
-      { generate: tolerant(GenerateServiceService.generate), listModels: tolerant(GenerateServiceService.listModels) },
-      { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels) },
+      { generate: tolerant(GenerateServiceService.generate), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed) },
+      { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS) },
     ],
     [
       { createToken: tolerant(AccessServiceService.createToken), whoAmI: tolerant(AccessServiceService.whoAmI) },

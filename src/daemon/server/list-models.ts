@@ -2,6 +2,7 @@ import type { ListModelsRequest, ListModelsResponse, Model, UnlistedProvider } f
 import { ProviderError } from '../../plugins/provider.ts';
 import { Failure, invalidRequest } from '../failure.ts';
 import type { Secrets } from '../keys/secrets.ts';
+import type { ModelLists } from '../plugins/model-lists.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
 import { providerFailure } from '../routing/provider-failure.ts';
 import { readinessOf } from '../routing/readiness.ts';
@@ -13,14 +14,14 @@ const PROVIDER_MS = 8000;
 
 type Listing = { readonly models: readonly Model[] } | { readonly unlisted: UnlistedProvider };
 
-async function listingOf(instance: ProviderInstance, secrets: Secrets, signal: AbortSignal): Promise<Listing> {
-  const { name, provider } = instance;
+async function listingOf(instance: ProviderInstance, secrets: Secrets, lists: ModelLists, signal: AbortSignal): Promise<Listing> {
+  const { name } = instance;
   const unlisted = (failure: Failure): Listing => ({ unlisted: { provider: name, reason: failure.reason, message: failure.message } });
   const readiness = await readinessOf(instance, secrets);
   if (!readiness.ready) return unlisted(readiness.why);
   const limit = AbortSignal.timeout(PROVIDER_MS);
   try {
-    const found = await provider.listModels({ instance: instance.instance, key: readiness.key?.secret.reveal() ?? '' }, { signal: AbortSignal.any([signal, limit]) });
+    const found = await lists.of(instance, readiness.key, AbortSignal.any([signal, limit]));
     return { models: found.map((info) => ({ ...info, id: `${name}/${info.model}`, provider: name })) };
   } catch (error) {
     signal.throwIfAborted();
@@ -45,10 +46,11 @@ export async function collectModels(
   request: ListModelsRequest,
   instances: readonly ProviderInstance[],
   secrets: Secrets,
+  lists: ModelLists,
   isGranted: (provider: string, model: string) => boolean,
   signal: AbortSignal,
 ): Promise<ListModelsResponse> {
-  const listings = await Promise.all(instances.map((instance) => listingOf(instance, secrets, signal)));
+  const listings = await Promise.all(instances.map((instance) => listingOf(instance, secrets, lists, signal)));
   const words = request.filter.toLowerCase().split(/\s+/).filter((word) => word !== '');
   const models = listings
     .flatMap((listing) => ('models' in listing ? listing.models : []))

@@ -7,6 +7,7 @@ export type Requirement = Scope | 'any token' | 'nothing';
 export const REQUIREMENTS: Readonly<Record<string, Requirement>> = {
   '/tollgate.v1.GenerateService/Generate': 'generate',
   '/tollgate.v1.GenerateService/ListModels': 'generate',
+  '/tollgate.v1.GenerateService/Embed': 'generate',
   '/tollgate.v1.AccessService/CreateToken': 'admin',
   '/tollgate.v1.AccessService/WhoAmI': 'any token',
   '/grpc.health.v1.Health/Check': 'nothing',

@@ -81,10 +81,10 @@ const UNARY_MS = 10_000;
 
 /** Wraps a unary handler: no throw and no rejection leaves it. */
 export const unary =
-  <Request, Response>(serving: Serving, handler: (request: Request, scope: CallScope) => Promise<Response> | Response): handleUnaryCall<Decoded<Request>, Response> =>
+  <Request, Response>(serving: Serving, handler: (request: Request, scope: CallScope) => Promise<Response> | Response, maxMs = UNARY_MS): handleUnaryCall<Decoded<Request>, Response> =>
   (call, reply) => {
     const run = async (): Promise<Response> => {
-      const scope = scopeOf(call, UNARY_MS, serving);
+      const scope = scopeOf(call, maxMs, serving);
       try {
         return await handler(messageOf(call.request), scope);
       } finally {
