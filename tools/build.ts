@@ -1,7 +1,30 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
 
-/** Makes dist/, which the package ships: what people install runs no TypeScript. */
+/**
+ * Makes dist/, which the package ships. The client library is compiled file by file: it lives in other people's programs. The daemon and
+ * the command line are bundled with what they use: they start in a third of the time.
+ */
 rmSync('dist', { recursive: true, force: true });
 execFileSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
-copyFileSync('src/gen/descriptors.binpb', 'dist/gen/descriptors.binpb');
+
+const bundle = await rolldown({
+  input: { 'daemon/main': 'src/daemon/main.ts', 'daemon/index': 'src/daemon/index.ts', 'clients/cli/main': 'src/clients/cli/main.ts', environment: 'src/environment.ts' },
+  platform: 'node',
+  // Loaded only when somebody asks for health or reflection.
+  external: [/^node:/, '@grpc/proto-loader'],
+  logLevel: 'warn',
+});
+const keep = new Set<string>();
+const { output } = await bundle.write({ dir: 'dist', format: 'esm', chunkFileNames: 'chunks/[name]-[hash].js' });
+for (const { fileName } of output) keep.add(join('dist', fileName));
+
+// What was compiled and then bundled would only be dead weight.
+for (const folder of ['daemon', 'plugins', 'clients/cli']) {
+  for (const entry of readdirSync(join('dist', folder), { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    if (entry.isFile() && !path.endsWith('.d.ts') && !keep.has(path)) rmSync(path);
+  }
+}

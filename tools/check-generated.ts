@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 
@@ -10,10 +10,11 @@ const listed = (root: string): string[] =>
 
 try {
   execFileSync('buf', ['generate', '--path', 'proto/tollgate', '--path', 'proto/google', '-o', fresh], { stdio: 'inherit' });
-  execFileSync('buf', ['build', '-o', join(fresh, 'src/gen/descriptors.binpb'), '--as-file-descriptor-set', '--exclude-source-info'], { stdio: 'inherit' });
+  mkdirSync(join(fresh, 'proto'));
+  execFileSync('buf', ['build', '-o', join(fresh, 'proto/descriptors.binpb'), '--as-file-descriptor-set', '--exclude-source-info'], { stdio: 'inherit' });
   execFileSync('node', ['tools/gen-config-schema.ts', join(fresh, 'config.schema.json')], { stdio: 'inherit' });
   const made = listed(fresh);
-  const kept = [...listed('src/gen').map((path) => join('src/gen', path)), 'config.schema.json'];
+  const kept = [...listed('src/gen').map((path) => join('src/gen', path)), 'proto/descriptors.binpb', 'config.schema.json'];
   const stale = [...made.filter((path) => !kept.includes(path)), ...kept.filter((path) => !made.includes(path) || !readFileSync(path).equals(readFileSync(join(fresh, path))))];
   if (stale.length > 0) {
     console.error(`generated files are stale; run npm run gen:\n${stale.map((path) => `  ${path}`).join('\n')}`);

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { KeyObject } from 'node:crypto';
 import type { Environment, Home } from '../environment.ts';
 import { shipped } from '../plugins/index.ts';
+import { prepareHttp } from '../plugins/kit/http.ts';
 import type { Provider } from '../plugins/provider.ts';
 import { keepAdminToken } from './access/admin-token.ts';
 import { launchKey, signingKey } from './access/signing-secret.ts';
@@ -183,6 +184,8 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   };
   cleanUp.add(hide);
   log.info({ version: VERSION, ...addresses, dev }, 'tollgated serves');
+  // Now that it serves: what the first call needs and the start does not.
+  setImmediate(() => void prepareHttp().catch((error: unknown) => log.error({ err: error }, 'cannot load the HTTP client')));
 
   const { close, closed } = closer(gate, server, log, hide, cleanUp);
   if (options.exitWhenIdle === true && initial.idleExitMs !== null) cleanUp.add(afterIdle(initial.idleExitMs, gate, () => void close()));

@@ -2,12 +2,13 @@ import { readFileSync } from 'node:fs';
 import { fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
+import { DESCRIPTORS } from '../../src/package-root.ts';
 import { REQUIREMENTS } from '../../src/daemon/server/scopes.ts';
 
 /** The contract that plugins serve. The daemon calls it and never offers it. */
 const SERVED_BY_PLUGINS = 'tollgate.provider.v1';
 
-const image = fromBinary(FileDescriptorSetSchema, readFileSync(new URL('../../src/gen/descriptors.binpb', import.meta.url)));
+const image = fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS));
 const rpcs = image.file
   .filter((file) => file.package !== SERVED_BY_PLUGINS)
   .flatMap((file) => file.service.flatMap((service) => service.method.map((method) => `/${file.package}.${service.name}/${method.name}`)));

@@ -10,6 +10,12 @@ const MODELS: Readonly<Record<string, string>> = {
   openrouter: 'openai/gpt-4.1-mini',
   openai: 'gpt-4o-mini',
   anthropic: 'claude-haiku-4-5',
+  google: 'gemini-2.5-flash',
+  groq: 'llama-3.3-70b-versatile',
+  mistral: 'mistral-small-latest',
+  deepseek: 'deepseek-v4-flash',
+  xai: 'grok-4-1-fast-non-reasoning',
+  azure: 'my-deployment',
   generic: 'some-model',
 };
 
@@ -21,7 +27,8 @@ const ACCOUNT = '0123456789abcdef0123456789abcdef';
 /** The provider of the config that a case needs: its plugin and settings. */
 export function providerFor({ folder, expected }: RecordedCase): { readonly type: string; readonly settings: Readonly<Record<string, string>> } {
   if (folder === 'generic' || (folder === 'ollama' && expected.api === 'openai_chat')) return { type: 'openai-compatible', settings: {} };
-  if (folder === 'openai') return { type: folder, settings: { api: 'chat' } };
+  if (expected.api === 'openai_responses') return { type: 'openai', settings: { api: 'responses' } };
+  if (folder === 'openai' && expected.api === 'openai_chat') return { type: folder, settings: { api: 'chat' } };
   if (folder === 'cloudflare') return { type: folder, settings: { account_id: ACCOUNT } };
   return { type: folder, settings: {} };
 }

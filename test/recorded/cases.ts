@@ -30,6 +30,13 @@ export interface ExpectedError {
   readonly retry_after_s?: number | null;
 }
 
+export interface ExpectedModel {
+  /** The id as it is asked. */
+  readonly bare_id: string;
+  readonly context_length: number | null;
+  readonly max_output_tokens: number | null;
+}
+
 /** What a right reader makes of an answer (SOURCES.md, "Files of a case"). */
 export interface Expectation {
   readonly api: string;
@@ -49,6 +56,8 @@ export interface Expectation {
   readonly usage_total_check?: string;
   readonly usage_raw: unknown;
   readonly error: ExpectedError | null;
+  /** Only of a list of models. */
+  readonly models?: readonly ExpectedModel[];
   readonly cut_offsets?: readonly number[];
 }
 
@@ -64,10 +73,7 @@ export interface RecordedCase {
   readonly bytes: number;
 }
 
-/** The providers of this version. Others' recordings wait for their plugins. */
-const FOLDERS = ['ollama', 'together', 'cloudflare', 'openrouter', 'openai', 'anthropic', 'generic'];
-/** What no plugin of this version speaks, or what is no generation. */
-const WAITING_APIS = new Set(['openai_responses', 'list_models']);
+const FOLDERS = ['ollama', 'together', 'cloudflare', 'openrouter', 'openai', 'anthropic', 'google', 'groq', 'mistral', 'deepseek', 'xai', 'azure', 'generic'];
 
 const ROOT = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
 const BODY = /\.response\.(?:sse|ndjson|json|txt|html)$/;
@@ -95,11 +101,10 @@ function casesOf(folder: string): readonly RecordedCase[] {
   return files.flatMap((file) => (file.endsWith('.expect.json') ? [readCase(folder, file.slice(0, -'.expect.json'.length), files)] : []));
 }
 
-/** Reads the recorded answers that lie beside the repository. Both lists are empty when none do. */
-export function readCases(): { readonly cases: readonly RecordedCase[]; readonly waiting: readonly RecordedCase[] } {
-  const all = FOLDERS.flatMap(casesOf);
-  return {
-    cases: all.filter(({ expected }) => !WAITING_APIS.has(expected.api)),
-    waiting: all.filter(({ expected }) => WAITING_APIS.has(expected.api)),
-  };
-}
+const isList = ({ expected }: RecordedCase): boolean => expected.api === 'list_models';
+
+/** Reads the recorded answers that lie beside the repository. None when they do not. */
+export const readCases = (): readonly RecordedCase[] => FOLDERS.flatMap(casesOf).filter((recorded) => !isList(recorded));
+
+/** Reads the recorded lists of models. */
+export const readLists = (): readonly RecordedCase[] => FOLDERS.flatMap(casesOf).filter(isList);

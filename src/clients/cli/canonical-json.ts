@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import type { FileRegistry } from '@bufbuild/protobuf';
+import { DESCRIPTORS } from '../../package-root.ts';
 
-const descriptors = new URL('../../gen/descriptors.binpb', import.meta.url);
 let loading: Promise<FileRegistry> | undefined;
 
 async function loadRegistry(): Promise<FileRegistry> {
   const [{ createFileRegistry, fromBinary }, { FileDescriptorSetSchema }, bytes] = await Promise.all([
-    import('@bufbuild/protobuf'), import('@bufbuild/protobuf/wkt'), readFile(descriptors),
+    import('@bufbuild/protobuf'), import('@bufbuild/protobuf/wkt'), readFile(DESCRIPTORS),
   ]);
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
 }
@@ -24,6 +24,6 @@ export async function canonicalJson(typeName: string, message: Encoded): Promise
   const { fromBinary, toJson } = await import('@bufbuild/protobuf');
   const registry = await (loading ??= loadRegistry());
   const type = registry.getMessage(typeName);
-  if (type === undefined) throw new Error(`${typeName} is not in ${descriptors.pathname}.`);
+  if (type === undefined) throw new Error(`${typeName} is not in ${DESCRIPTORS.pathname}.`);
   return JSON.stringify(toJson(type, fromBinary(type, message.finish()), { useProtoFieldName: true, registry }));
 }

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { MethodDefinition, ServiceDefinition } from '@grpc/grpc-js';
 import type * as ProtoLoader from '@grpc/proto-loader';
+import { PACKAGE_ROOT } from '../../package-root.ts';
 
 const FILES = ['grpc/health/v1/health.proto', 'grpc/reflection/v1/reflection.proto', 'grpc/reflection/v1alpha/reflection.proto'];
-const PROTO_DIR = ['../../../proto', '../../../../proto'].map((path) => fileURLToPath(new URL(path, import.meta.url))).find((path) => existsSync(path)) ?? '';
+const PROTO_DIR = fileURLToPath(new URL('proto', PACKAGE_ROOT));
 
 type Methods = Readonly<Record<string, { readonly requestStream: boolean; readonly responseStream: boolean }>>;
 

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema, FileDescriptorSetSchema, type DescriptorProto, type FileDescriptorProto } from '@bufbuild/protobuf/wkt';
 import { status, type ServerDuplexStream, type UntypedServiceImplementation } from '@grpc/grpc-js';
+import { DESCRIPTORS } from '../../package-root.ts';
 
 interface ReflectionRequest {
   readonly host: string;
@@ -26,9 +26,7 @@ function addMessage(symbols: Map<string, FileDescriptorProto>, file: FileDescrip
 }
 
 function readIndex(): Index {
-  const path = fileURLToPath(new URL('../../gen/descriptors.binpb', import.meta.url));
-  if (!existsSync(path)) throw new Error(`${path} is missing: run npm run gen`);
-  const { file: files } = fromBinary(FileDescriptorSetSchema, readFileSync(path));
+  const { file: files } = fromBinary(FileDescriptorSetSchema, readFileSync(DESCRIPTORS));
   const symbols = new Map<string, FileDescriptorProto>();
   for (const file of files) {
     for (const message of file.messageType) addMessage(symbols, file, file.package, message);
