@@ -15,7 +15,7 @@ import { loadConfig } from './config/load-config.ts';
 import { Failure } from './failure.ts';
 import { takeInstanceLock } from './files/instance-lock.ts';
 import { ensurePrivateDir } from './files/private-dir.ts';
-import { writePrivateFile } from './files/private-file.ts';
+import { daemonCard } from './files/daemon-card.ts';
 import { environmentSecrets } from './keys/environment-secrets.ts';
 import type { Logger } from './logger.ts';
 import { buildRegistry } from './plugins/registry.ts';
@@ -86,8 +86,12 @@ async function openKeys({ home, jwtSecret }: Environment, log: Logger, cleanUp: 
   return keys;
 }
 
-function openConfig(file: string, initial: Config, load: () => Promise<Config>, log: Logger, cleanUp: CleanUp): ConfigStore {
-  const onInvalid = (error: unknown): void => log.error({ problem: error instanceof Error ? error.message : String(error) }, 'the config changed and cannot be used; the one before stays in force');
+function openConfig(file: string, initial: Config, load: () => Promise<Config>, tell: (problem: string) => void, log: Logger, cleanUp: CleanUp): ConfigStore {
+  const onInvalid = (error: unknown): void => {
+    const problem = error instanceof Error ? error.message : String(error);
+    log.error({ problem }, 'the config changed and cannot be used; the one before stays in force');
+    tell(problem);
+  };
   const store = watchConfig({ file, initial, load, onInvalid });
   cleanUp.add(() => store.close());
   return store;
@@ -156,11 +160,16 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   const initial = await load();
   await takeHome(home, cleanUp);
   const keys = await openKeys(environment, log, cleanUp);
-  const store = openConfig(home.configFile, initial, load, log, cleanUp);
+  const card = daemonCard(home.daemonFile);
+  cleanUp.add(() => card.remove());
+  const note = (config_problem: string | undefined): void => void card.write({ config_problem }).catch((error: unknown) => log.error({ err: error }, 'cannot write daemon.json'));
+  const store = openConfig(home.configFile, initial, load, note, log, cleanUp);
   let registry = buildRegistry(initial, providers, variables);
   store.subscribe((config) => {
     registry = buildRegistry(config, providers, variables);
-    log.info('the config changed and is in force');
+    note(undefined);
+    const waits = JSON.stringify(config.listen) !== JSON.stringify(initial.listen) || config.limits.maxRequestBytes !== initial.limits.maxRequestBytes;
+    log.info(waits ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
   });
 
   const gate = callGate(dev ? undefined : tokenVerifier(keys));
@@ -177,9 +186,9 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   cleanUp.add(() => server.destroy());
   const { socket, port } = await listen(initial, home, server, log, cleanUp);
   const addresses = { grpc: port?.address ?? null, socket: socket?.address ?? null, http: null };
-  await writePrivateFile(home.daemonFile, `${JSON.stringify({ pid: process.pid, version: VERSION, ...addresses, ...(embedded ? { embedded: true } : {}) })}\n`);
+  await card.write({ pid: process.pid, version: VERSION, ...addresses, embedded: embedded ? true : undefined });
   const hide = async (): Promise<void> => {
-    await rm(home.daemonFile, { force: true });
+    await card.remove();
     for (const listener of [socket, port]) listener?.close();
   };
   cleanUp.add(hide);

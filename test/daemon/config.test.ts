@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG } from '../../src/daemon/config/config.ts';
@@ -112,6 +112,11 @@ describe('a changed config', () => {
     daemon.writeConfig({ aliases: { fast: 5 } });
     await logged('cannot be used');
     expect(await asked()).toBe('hello');
+    const problem = (): string | undefined => (JSON.parse(readFileSync(daemon.environment.home.daemonFile, 'utf8')) as { config_problem?: string }).config_problem;
+    while (problem() === undefined) await new Promise(setImmediate);
+    expect(problem()).toMatch(/aliases\.fast/);
+    daemon.writeConfig({ aliases: { fast: 'p/m' } });
+    while (problem() !== undefined) await new Promise(setImmediate);
   });
 
   it('is seen when the file comes later', async () => {

@@ -124,6 +124,14 @@ describe('auto and lists', () => {
     expect(failure?.generation?.attempts.map(({ reason }) => reason)).toEqual(['PROVIDER_UNAVAILABLE', 'KEY_MISSING']);
   });
 
+  it('auto asks a provider for the default model of the config, and says when there is none', async () => {
+    const own = scriptedProvider('own', hello, { defaultModel: '' });
+    const without = await testDaemon({ providers: [own], config: order('own') });
+    expect((await generate(without, ask({ model: 'auto' }))).failure?.generation?.attempts[0]).toMatchObject({ provider: 'own', reason: 'SETTING_MISSING' });
+    const named = await testDaemon({ providers: [own], config: { ...order('own'), providers: { own: { default_model: 'm1' } } } });
+    expect(answeredBy(await generate(named, ask({ model: 'auto' })))).toBe('own m1');
+  });
+
   it('names the variable to set when a key is missing', async () => {
     const daemon = await testDaemon({ providers: [keyed('openai', 'OPENAI_API_KEY')] });
     const { failure } = await generate(daemon, ask({ model: 'openai/gpt' }));

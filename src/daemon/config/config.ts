@@ -29,6 +29,8 @@ export interface ProviderConfig {
   readonly settings: Readonly<Record<string, string>>;
   /** The environment variable that holds the key. */
   readonly keyEnv: string | undefined;
+  /** The model that `auto` asks it for; the plugin's own when unset. */
+  readonly defaultModel: string | undefined;
 }
 
 export interface RoutingConfig {

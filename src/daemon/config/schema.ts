@@ -6,7 +6,10 @@ import { DURATION, parseDuration } from '../../duration.ts';
 const duration = z
   .string('write a span such as "5s", "500ms" or "2m"')
   .regex(DURATION, 'write a span such as "5s", "500ms" or "2m"')
+  .refine((text) => (parseDuration(text) ?? 0) <= MAX_SPAN_MS, 'write at most "24d"; null, where it is allowed, is without limit')
   .describe('A span: a number and ms, s, m, h or d.');
+/** Node's timers go no further: a longer one would fire at once. */
+const MAX_SPAN_MS = 24 * 86_400_000;
 const INSTANCE_NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 const LOOPBACK = /^(127(?:\.\d{1,3}){3}|localhost|\[::1\]):(\d{1,5})$/;
 
@@ -31,6 +34,7 @@ const provider = z.strictObject({
   type: z.string().optional().describe("The plugin's type. The instance's own name when absent."),
   enabled: z.boolean().default(true),
   base_url: baseUrl.optional(),
+  default_model: z.string().min(1).optional().describe("The model that auto asks it for; the plugin's own when absent."),
   settings: z.record(z.string(), z.union([z.string(), z.boolean(), z.int()])).default({}).describe("The plugin's settings."),
   key_env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable').optional().describe('The environment variable that holds the key.'),
 });
@@ -93,6 +97,7 @@ const toProvider = (name: string, entry: ConfigFile['providers'][string]): Provi
   baseUrl: entry.base_url?.replace(/\/+$/, ''),
   settings: Object.fromEntries(Object.entries(entry.settings).map(([key, value]) => [key, String(value)])),
   keyEnv: entry.key_env,
+  defaultModel: entry.default_model,
 });
 
 /** The file's words in the daemon's own. */

@@ -11,6 +11,8 @@ export interface ProviderInstance {
   /** Whether the answer is made on this machine. */
   readonly isLocal: boolean;
   readonly keyRequired: boolean;
+  /** The model that `auto` asks it for. Empty is none. */
+  readonly defaultModel: string;
   /** Environment variables that may hold the key, in this order. */
   readonly keyEnvNames: readonly string[];
   /** Settings that it cannot be called without and that are not set; "base_url" may be one. */

@@ -43,6 +43,7 @@ function makeInstance(name: string, provider: Provider, entry: ProviderConfig, v
     enabled: entry.enabled,
     instance: { name, baseUrl, settings },
     isLocal: manifest.isLocal && (baseUrl === '' || isLoopback(baseUrl)),
+    defaultModel: entry.defaultModel ?? manifest.defaultModel,
     keyRequired: settings['key_required'] === undefined ? (manifest.key?.required ?? false) : settings['key_required'] === 'true',
     keyEnvNames: entry.keyEnv === undefined ? (name === manifest.type ? (manifest.key?.envNames ?? []) : []) : [entry.keyEnv],
     missingSettings: baseUrl === '' && !manifest.isLocal ? ['base_url', ...missing] : missing,
@@ -53,7 +54,7 @@ function makeInstance(name: string, provider: Provider, entry: ProviderConfig, v
 export function buildRegistry(config: Config, shipped: readonly Provider[], variables: Variables): Registry {
   const byType = new Map(shipped.map((provider) => [provider.manifest.type, provider]));
   const instances = new Map<string, ProviderInstance>();
-  const unlisted = (type: string): ProviderConfig => ({ type, enabled: true, baseUrl: undefined, settings: {}, keyEnv: undefined });
+  const unlisted = (type: string): ProviderConfig => ({ type, enabled: true, baseUrl: undefined, settings: {}, keyEnv: undefined, defaultModel: undefined });
   for (const { manifest } of shipped) {
     if (!Object.hasOwn(config.providers, manifest.type)) {
       const provider = byType.get(manifest.type);

@@ -53,6 +53,7 @@ export async function planRoute(request: RouteRequest, world: World): Promise<Ro
   const attempts = await Promise.all(
     candidates.map(async (candidate): Promise<PlannedAttempt> => {
       const { instance, model } = candidate;
+      if (model === '') return { ...candidate, skip: new Failure('SETTING_MISSING', `${instance.name} has no default model for auto: set providers.${instance.name}.default_model in the config, or ask for ${instance.name}/<model>`, { metadata: { provider: instance.name, settings: 'default_model' } }) };
       const refused = notGranted(caller, instance.name, model);
       if (refused !== undefined) return { ...candidate, skip: refused };
       if (localOnly && !instance.isLocal) return { ...candidate, skip: new Failure('NO_CANDIDATE_FITS', `${instance.name} is not on this machine, and only local providers are allowed`, { metadata: { provider: instance.name } }) };

@@ -75,8 +75,7 @@ function resolveOne(id: string, config: Config, registry: Registry): Candidate {
 function autoCandidates(config: Config, registry: Registry): readonly Candidate[] {
   const ordered = config.routing.fallbackOrder.flatMap((name) => {
     const instance = registry.instances.get(name);
-    const model = instance?.provider.manifest.defaultModel ?? '';
-    return instance === undefined || model === '' ? [] : [{ instance, model }];
+    return instance === undefined ? [] : [{ instance, model: instance.defaultModel }];
   });
   if (!config.routing.preferLocal) return ordered;
   return [...ordered.filter(({ instance }) => instance.isLocal), ...ordered.filter(({ instance }) => !instance.isLocal)];

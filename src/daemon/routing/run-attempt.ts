@@ -1,5 +1,7 @@
 import type { Finish as ProviderFinish } from '../../gen/tollgate/provider/v1/provider_service.ts';
 import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts';
+import { clip } from '../../plugins/kit/clip.ts';
+import { redact } from '../../plugins/kit/redact.ts';
 import { ProviderError, type ProviderEvent } from '../../plugins/provider.ts';
 import { Failure } from '../failure.ts';
 import type { ProviderKey } from '../keys/secrets.ts';
@@ -30,10 +32,25 @@ function failureOf(error: unknown, candidate: Candidate): Failure {
   return new Failure('INTERNAL', 'the plugin failed unexpectedly; see the log of the daemon', { metadata: { provider: candidate.instance.name }, cause: error });
 }
 
+const MAX_WORD_BYTES = 256;
+const word = (text: string, key: string): string => (text === '' ? text : clip(redact(text, key), MAX_WORD_BYTES));
+
+/** A provider may put the key that it was sent into any word of its answer. Only the text is the model's own, and stays. */
+const withoutKey = (finish: ProviderFinish, key: string): ProviderFinish => ({
+  ...finish,
+  rawFinishReason: word(finish.rawFinishReason, key),
+  responseModel: word(finish.responseModel, key),
+  providerRequestId: word(finish.providerRequestId, key),
+});
+
+const callWithoutKey = (event: Extract<DeltaEvent, { $case: 'toolCallDelta' }>, key: string): DeltaEvent =>
+  event.value.id === '' && event.value.name === '' ? event : { $case: 'toolCallDelta', value: { ...event.value, id: redact(event.value.id, key), name: redact(event.value.name, key) } };
+
 /** Asks one provider once. Returns its finish; throws a Failure for everything else. */
 export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
   const { candidate, signal } = input;
   const { name, provider } = candidate.instance;
+  const secret = input.key?.secret.reveal() ?? '';
   signal.throwIfAborted();
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal.reason);
@@ -48,14 +65,14 @@ export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
 
   try {
     for await (const event of provider.generate(providerRequest(input.request, candidate, input.key), { signal: controller.signal })) {
-      if (event.$case === 'finish') return event.value;
+      if (event.$case === 'finish') return withoutKey(event.value, secret);
       if (event.$case === 'started') {
         clock.accepted();
         const room = input.onAccepted(event.value.ignoredFields);
         if (room !== undefined) await waitFor(room);
       } else {
         clock.content();
-        const room = input.onDelta(event);
+        const room = input.onDelta(event.$case === 'toolCallDelta' ? callWithoutKey(event, secret) : event);
         if (room !== undefined) await waitFor(room);
       }
     }

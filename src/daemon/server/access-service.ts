@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { CreateTokenRequest, CreateTokenResponse, WhoAmIRequest, WhoAmIResponse } from '../../gen/tollgate/v1/access_service.ts';
 import { CLIENT_NAME, isScope, isTier, SCOPES, TIERS } from '../access/caller.ts';
 import { MAX_TTL_S } from '../access/token-claims.ts';
+import { MAX_TOKEN_BYTES } from '../access/token-verifier.ts';
 import { signToken } from '../access/token-signer.ts';
 import { durationMs } from '../../duration.ts';
 import type { CallScope } from './serve.ts';
@@ -27,6 +28,8 @@ export function accessService(key: KeyObject) {
     }
     violations.throwIfAny();
     const signed = signToken(key, 'main', { client: request.client, scopes: scopes.filter(isScope), tier: isTier(tier) ? tier : 'free', ttlS, models: request.models, providers: request.providers });
+    violations.check(signed.token.length <= MAX_TOKEN_BYTES, 'models', `with these globs the token is longer than ${MAX_TOKEN_BYTES} bytes; use fewer or shorter ones`);
+    violations.throwIfAny();
     log.info({ rpc: 'CreateToken', client: caller.client, for: request.client, id: signed.id, scopes, expires_at: signed.expiresAt }, 'made a token');
     return { token: signed.token, id: signed.id, expiresAt: signed.expiresAt };
   };

@@ -9,6 +9,7 @@ const MAX_QUEUE = 256;
 interface Waiter {
   readonly client: string;
   admit(): void;
+  refuse(failure: Failure): void;
 }
 
 const overloaded = (why: string): Failure => new Failure('DAEMON_OVERLOADED', `${why}; try again in a moment`, { retryAfterMs: 1000 });
@@ -19,7 +20,6 @@ export class Admission {
   readonly #running = new Map<string, number>();
   #total = 0;
   #queue: Waiter[] = [];
-  #lastServed = '';
 
   constructor(limits: () => LimitsConfig) {
     this.#limits = limits;
@@ -60,7 +60,7 @@ export class Admission {
     const { queuePerClient, streams, streamsPerClient } = this.#limits();
     const mine = this.#queue.filter((waiter) => waiter.client === client).length;
     if (mine >= queuePerClient) throw overloaded(`"${client}" has ${streamsPerClient} generations running or all ${streams} places are taken, and ${mine} more wait`);
-    if (this.#queue.length >= MAX_QUEUE) throw overloaded(`the daemon is full: ${this.#queue.length} generations wait`);
+    if (this.#queue.length >= MAX_QUEUE) this.#makeRoom(mine);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const leaveQueue = (error: unknown): void => {
       this.#queue = this.#queue.filter((other) => other !== waiter);
@@ -80,19 +80,32 @@ export class Admission {
         this.#take(client);
         resolve();
       },
+      refuse: (failure) => leaveQueue(failure),
     };
     signal.addEventListener('abort', onAbort, { once: true });
     this.#queue.push(waiter);
     return promise;
   }
 
-  /** The client that was served last waits behind the others, so that one busy client cannot starve a quiet one. */
+  /** A full queue refuses the last of the client that has most waiting, which may be the one that asks. */
+  #makeRoom(mine: number): void {
+    const waiting = new Map<string, Waiter[]>();
+    for (const waiter of this.#queue) waiting.set(waiter.client, [...(waiting.get(waiter.client) ?? []), waiter]);
+    const most = [...waiting.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+    const full = overloaded(`the daemon is full: ${this.#queue.length} generations wait`);
+    const last = most.at(-1);
+    if (last === undefined || most.length <= mine + 1) throw full;
+    last.refuse(full);
+  }
+
+  /** The next place goes to the client that has the fewest, so that a busy client cannot starve a quiet one. */
   #next(): void {
+    const runningOf = (waiter: Waiter): number => this.#running.get(waiter.client) ?? 0;
     const ready = this.#queue.filter(({ client }) => this.#hasPlace(client));
-    const next = ready.find(({ client }) => client !== this.#lastServed) ?? ready[0];
-    if (next === undefined) return;
+    const [first, ...others] = ready;
+    if (first === undefined) return;
+    const next = others.reduce((best, waiter) => (runningOf(waiter) < runningOf(best) ? waiter : best), first);
     this.#queue = this.#queue.filter((waiter) => waiter !== next);
-    this.#lastServed = next.client;
     next.admit();
   }
 }

@@ -5,7 +5,7 @@ import type { Room } from '../routing/run-attempt.ts';
 import { joinDeltas, splitDelta, textLength } from './join-deltas.ts';
 
 /** What one stream may hold for its reader before the provider is read no further. */
-const MAX_WAITING = 256 * 1024;
+const MAX_WAITING = 128 * 1024;
 /** What a message costs beside its text. */
 const MESSAGE_COST = 512;
 /** The longest text of one message: in UTF-8 well under a response's 1 MiB. */
@@ -33,6 +33,7 @@ export class EventWriter {
   #waiting = 0;
   #room: PromiseWithResolvers<void> | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
 
   constructor(sink: Sink, signal: AbortSignal, onStall: (failure: Failure) => void) {
     this.#sink = sink;
@@ -67,6 +68,15 @@ export class EventWriter {
     for (const piece of splitDelta(event, MAX_TEXT)) this.#write(piece);
   }
 
+  /** Resolves when the reader has taken everything, or is given up: until then the generation holds its place. */
+  drained(): Promise<void> {
+    this.flush();
+    if (this.#waiting === 0 || this.#signal.aborted) return Promise.resolve();
+    this.#drained ??= Promise.withResolvers();
+    this.#watchForStall();
+    return this.#drained.promise;
+  }
+
   /** Drops what is held back, and stops watching the reader. */
   close(): void {
     clearImmediate(this.#scheduled);
@@ -87,9 +97,11 @@ export class EventWriter {
 
   #taken(cost: number): void {
     this.#waiting -= cost;
-    if (this.#room === undefined) return;
-    if (this.#waiting <= MAX_WAITING / 2) this.#release();
-    else this.#watchForStall();
+    if (this.#waiting === 0) this.#drained?.resolve();
+    if (this.#room === undefined && this.#drained === undefined) return;
+    clearTimeout(this.#stallTimer);
+    if (this.#waiting <= MAX_WAITING / 2 && this.#room !== undefined) this.#release();
+    else if (this.#waiting > 0) this.#watchForStall();
   }
 
   #watchForStall(): void {
@@ -101,5 +113,6 @@ export class EventWriter {
     clearTimeout(this.#stallTimer);
     this.#room?.resolve();
     this.#room = undefined;
+    if (this.#signal.aborted) this.#drained?.resolve();
   };
 }

@@ -66,6 +66,8 @@ export function generateService({ config, registry, secrets, admission }: Genera
     const generation = new Generation({ request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, signal, emit: (event) => writer.emit(event) });
     try {
       const { attempts, usage, finish } = await generation.run();
+      await writer.drained();
+      signal.throwIfAborted();
       const [input, output] = [usage?.inputTokens, usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
       log.info({ rpc: 'Generate', client: caller.client, generation: generation.id, model: request.model, attempts: steps(attempts), finish: FINISH_WORDS.get(finish.finishReason), input_tokens: input, output_tokens: output, ms: spent() }, 'generated');
     } catch (error) {

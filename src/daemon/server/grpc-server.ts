@@ -31,6 +31,9 @@ export interface GrpcServer {
   destroy(): void;
 }
 
+/** messages → parts → provider_metadata_json, and what tools and maps hold. */
+const GENERATE_SHAPE = { 2: { 2: { 7: {} } } };
+
 const serviceNames = (definitions: readonly ServiceDefinition[]): readonly string[] =>
   definitions.flatMap((definition) => Object.values(definition)[0]?.path.split('/')[1] ?? []);
 
@@ -56,7 +59,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
-      { generate: tolerant(GenerateServiceService.generate), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed) },
+      { generate: tolerant(GenerateServiceService.generate, GENERATE_SHAPE), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed) },
       { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS) },
     ],
     [

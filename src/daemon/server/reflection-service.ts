@@ -80,7 +80,9 @@ export function reflectionService(services: readonly string[]): UntypedServiceIm
     ServerReflectionInfo(call: ServerDuplexStream<ReflectionRequest, object>) {
       call.on('data', (request: ReflectionRequest) => {
         index ??= readIndex();
-        call.write({ valid_host: request.host, original_request: request, ...answer(request, index, services) });
+        if (call.write({ valid_host: request.host, original_request: request, ...answer(request, index, services) })) return;
+        call.pause();
+        call.once('drain', () => call.resume());
       });
       call.on('error', () => {});
       call.on('end', () => call.end());

@@ -3,6 +3,7 @@ import type { Caller } from '../access/caller.ts';
 import { Failure, invalidRequest } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { callerOfCall } from './call-gate.ts';
+import { countFields, type Shape } from './count-fields.ts';
 import { toStatus } from './rpc-error.ts';
 
 /** A request as it came: its message, or that its bytes are none. */
@@ -18,14 +19,18 @@ export interface CallScope {
   abort(failure: Failure): void;
 }
 
+/** More fields than this are no request that a person's program makes. */
+const MAX_FIELDS = 100_000;
+
 /** Reads requests without throwing inside gRPC, which would answer INTERNAL for what is the caller's mistake. */
-export function tolerant<Request, Response>(definition: MethodDefinition<Request, Response>): MethodDefinition<Decoded<Request>, Response> {
+export function tolerant<Request, Response>(definition: MethodDefinition<Request, Response>, shape: Shape = {}): MethodDefinition<Decoded<Request>, Response> {
   return {
     ...definition,
     requestSerialize: () => {
       throw new Error('the server serializes no requests');
     },
     requestDeserialize: (bytes) => {
+      if (countFields(bytes, shape) > MAX_FIELDS) return { malformed: true };
       try {
         return { message: definition.requestDeserialize(bytes) };
       } catch {
@@ -36,7 +41,7 @@ export function tolerant<Request, Response>(definition: MethodDefinition<Request
 }
 
 function messageOf<T>(decoded: Decoded<T>): T {
-  if ('malformed' in decoded) throw invalidRequest([{ field: '', description: 'the request is not a message of this service; generate the client anew from the proto files' }]);
+  if ('malformed' in decoded) throw invalidRequest([{ field: '', description: 'the request is not a message of this service, or has over 100,000 fields; generate the client anew from the proto files' }]);
   return decoded.message;
 }
 
