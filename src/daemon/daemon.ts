@@ -97,8 +97,8 @@ function openConfig(file: string, initial: Config, load: () => Promise<Config>, 
   return store;
 }
 
-async function listen({ listen: wanted }: Config, home: Home, server: GrpcServer, log: Logger, cleanUp: CleanUp): Promise<{ socket: Listener | undefined; port: Listener | undefined }> {
-  const socket = wanted.socket ? await listenOnSocket(home.socket, server.inject) : undefined;
+async function listen({ listen: wanted }: Config, home: Home, server: GrpcServer, known: Set<string>, log: Logger, cleanUp: CleanUp): Promise<{ socket: Listener | undefined; port: Listener | undefined }> {
+  const socket = wanted.socket ? await listenOnSocket(home.socket, server.inject, known) : undefined;
   if (socket !== undefined) {
     cleanUp.add(async () => {
       socket.close();
@@ -106,7 +106,7 @@ async function listen({ listen: wanted }: Config, home: Home, server: GrpcServer
     });
   }
   if (wanted.grpc === null) return { socket, port: undefined };
-  const port = await listenOnPort(wanted.grpc, !wanted.grpcIsExplicit && socket !== undefined, server.inject);
+  const port = await listenOnPort(wanted.grpc, !wanted.grpcIsExplicit && socket !== undefined, server.inject, known);
   if (port === undefined) log.warn(`${wanted.grpc} is taken by another program: only the socket is served. Set listen.grpc in the config to use another port.`);
   else cleanUp.add(() => port.close());
   return { socket, port };
@@ -172,7 +172,8 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
     log.info(waits ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
   });
 
-  const gate = callGate(dev ? undefined : tokenVerifier(keys));
+  const known = new Set<string>();
+  const gate = callGate({ verify: dev ? undefined : tokenVerifier(keys), onAdmitted: (peer) => known.add(peer) });
   const server = grpcServer({
     log,
     gate,
@@ -184,7 +185,7 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
     admission: new Admission(() => store.current.limits),
   });
   cleanUp.add(() => server.destroy());
-  const { socket, port } = await listen(initial, home, server, log, cleanUp);
+  const { socket, port } = await listen(initial, home, server, known, log, cleanUp);
   const addresses = { grpc: port?.address ?? null, socket: socket?.address ?? null, http: null };
   await card.write({ pid: process.pid, version: VERSION, ...addresses, embedded: embedded ? true : undefined });
   const hide = async (): Promise<void> => {

@@ -16,17 +16,31 @@ export function callerOfCall(metadata: Metadata): Caller {
   return caller;
 }
 
+/** How long a request may take to arrive: a call whose message never comes is nobody's. */
+const ARRIVAL_MS = 20_000;
+/** Calls without a token whose message is still on its way. More are refused: each may hold a request's worth of memory. */
+const MAX_ARRIVING_UNKNOWN = 8;
+
+export interface CallGateOptions {
+  /** Undefined is `--dev`: everybody may do everything. */
+  readonly verify: TokenVerifier | undefined;
+  /** Told of each peer (`address:port`) whose token was good. */
+  readonly onAdmitted: (peer: string) => void;
+}
+
 export interface CallGate {
   readonly interceptor: ServerInterceptor;
   /** Calls that run now, but for health and reflection. */
   readonly running: number;
   /** When the last of them began or ended, by performance.now(). */
   readonly lastActivityMs: number;
-  /** Refuses new calls from now on. */
+  /** Refuses new calls from now on, and those whose message has not come yet. */
   close(): void;
   /** Resolves when no call runs. */
   whenIdle(): Promise<void>;
 }
+
+const stopping = (): Failure => new Failure('SHUTTING_DOWN', 'the daemon is stopping; try again in a moment');
 
 function tokenOf(metadata: Metadata): string {
   const values = metadata.get('authorization');
@@ -36,8 +50,10 @@ function tokenOf(metadata: Metadata): string {
   return token;
 }
 
-/** Lets calls in: default deny, before a byte of the message is read. `verify` undefined is `--dev`: everybody may do everything. */
-export function callGate(verify: TokenVerifier | undefined): CallGate {
+/** Lets calls in: default deny, before a byte of the message is read. */
+export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
+  const arriving = new Set<() => void>();
+  let arrivingUnknown = 0;
   let running = 0;
   let closed = false;
   let lastActivityMs = performance.now();
@@ -58,8 +74,11 @@ export function callGate(verify: TokenVerifier | undefined): CallGate {
 
   const admit = (path: string, metadata: Metadata): void => {
     const requirement = REQUIREMENTS[path];
-    if (requirement === 'nothing') return;
-    if (closed) throw new Failure('SHUTTING_DOWN', 'the daemon is stopping; try again in a moment');
+    if (requirement === 'nothing') {
+      if (arrivingUnknown > MAX_ARRIVING_UNKNOWN) throw new Failure('DAEMON_OVERLOADED', 'too many calls without a token are on their way; try again in a moment', { retryAfterMs: 1000 });
+      return;
+    }
+    if (closed) throw stopping();
     if (verify === undefined) {
       callers.set(metadata, DEV_CALLER);
       return;
@@ -72,8 +91,25 @@ export function callGate(verify: TokenVerifier | undefined): CallGate {
   };
 
   const interceptor: ServerInterceptor = ({ path }, call) => {
-    const counted = REQUIREMENTS[path] !== 'nothing' && !path.startsWith('/grpc.reflection.');
-    const end = counted ? begin() : () => {};
+    const isUnknown = REQUIREMENTS[path] === 'nothing';
+    const counted = !isUnknown && !path.startsWith('/grpc.reflection.');
+    const over = counted ? begin() : () => {};
+    const refuse = (failure: unknown): void => {
+      call.sendStatus(toStatus(failure));
+      end();
+    };
+    const late = (): void => refuse(closed ? stopping() : new Failure('DEADLINE', `the request did not arrive within ${ARRIVAL_MS / 1000} s`));
+    const timer = setTimeout(late, ARRIVAL_MS);
+    arriving.add(late);
+    if (isUnknown) arrivingUnknown++;
+    const arrived = (): void => {
+      clearTimeout(timer);
+      if (arriving.delete(late) && isUnknown) arrivingUnknown--;
+    };
+    const end = (): void => {
+      arrived();
+      over();
+    };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
@@ -81,11 +117,19 @@ export function callGate(verify: TokenVerifier | undefined): CallGate {
             try {
               admit(path, metadata);
             } catch (error) {
-              call.sendStatus(toStatus(error));
-              end();
+              refuse(error);
               return;
             }
+            if (!isUnknown) onAdmitted(call.getPeer());
             go(metadata);
+          },
+          onReceiveMessage: (message: unknown, go) => {
+            arrived();
+            go(message);
+          },
+          onReceiveHalfClose: (go) => {
+            arrived();
+            go();
           },
           onCancel: end,
         }),
@@ -106,6 +150,7 @@ export function callGate(verify: TokenVerifier | undefined): CallGate {
     },
     close() {
       closed = true;
+      for (const late of [...arriving]) late();
     },
     whenIdle() {
       if (running === 0) return Promise.resolve();
