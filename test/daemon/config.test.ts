@@ -112,11 +112,11 @@ describe('a changed config', () => {
     daemon.writeConfig({ aliases: { fast: 5 } });
     await logged('cannot be used');
     expect(await asked()).toBe('hello');
-    const problem = (): string | undefined => (JSON.parse(readFileSync(daemon.environment.home.daemonFile, 'utf8')) as { config_problem?: string }).config_problem;
-    while (problem() === undefined) await new Promise(setImmediate);
-    expect(problem()).toMatch(/aliases\.fast/);
+    const told = (): string | undefined => (JSON.parse(readFileSync(daemon.environment.home.daemonFile, 'utf8')) as { config_problem?: string }).config_problem;
+    while (told() === undefined) await new Promise(setImmediate);
+    expect(told()).toMatch(/aliases\.fast/);
     daemon.writeConfig({ aliases: { fast: 'p/m' } });
-    while (problem() !== undefined) await new Promise(setImmediate);
+    while (told() !== undefined) await new Promise(setImmediate);
   });
 
   it('is seen when the file comes later', async () => {

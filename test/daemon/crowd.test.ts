@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { GenerateServiceService } from '../../src/gen/tollgate/v1/generate_service.ts';
 import { started } from '../../src/plugins/provider.ts';
@@ -9,7 +9,7 @@ import { ask, generate, testDaemon, userSays, type TestDaemon } from './test-dae
 
 const portOf = ({ daemon }: TestDaemon): number => Number(daemon.grpc?.split(':')[1]);
 
-async function crowd(daemon: TestDaemon, count: number, greeting: string): Promise<Socket[]> {
+async function crowd(daemon: TestDaemon, count: number, greeting: string): Promise<void> {
   const sockets = Array.from({ length: count }, () => connect(portOf(daemon), '127.0.0.1'));
   onTestFinished(() => sockets.forEach((socket) => socket.destroy()));
   for (const socket of sockets) {
@@ -17,8 +17,7 @@ async function crowd(daemon: TestDaemon, count: number, greeting: string): Promi
     socket.resume();
     if (greeting !== '') socket.write(greeting);
   }
-  await Promise.all(sockets.map((socket) => (socket.connecting ? once(socket, 'connect').catch(() => {}) : undefined)));
-  return sockets;
+  for (const socket of sockets) if (socket.connecting) await once(socket, 'connect').catch(() => {});
 }
 
 describe('a crowd at the port', () => {

@@ -150,7 +150,7 @@ export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
     },
     close() {
       closed = true;
-      for (const late of [...arriving]) late();
+      for (const late of arriving) late();
     },
     whenIdle() {
       if (running === 0) return Promise.resolve();
