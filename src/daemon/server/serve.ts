@@ -65,10 +65,17 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
   const abort = (failure: Failure): void => controller.abort(failure);
   const deadline = Number(call.getDeadline());
   const tooLate = (): void => abort(new Failure('DEADLINE', 'the time of this call is over'));
-  call.on('cancelled', () => (Date.now() >= deadline ? tooLate() : abort(new Failure('CANCELLED', 'the caller went away'))));
+  let over = false;
+  call.on('cancelled', () => {
+    // gRPC says it of every call, also of one that ended well.
+    if (over) return;
+    if (Date.now() >= deadline) tooLate();
+    else abort(new Failure('CANCELLED', 'the caller went away'));
+  });
   const timer = Number.isFinite(deadline) ? undefined : setTimeout(tooLate, maxMs);
   running.add(abort);
   const done = (): void => {
+    over = true;
     clearTimeout(timer);
     running.delete(abort);
   };
