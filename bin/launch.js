@@ -44,7 +44,8 @@ async function importOf(name) {
 function rememberCompiled() {
   const cache = process.env.XDG_CACHE_HOME || (process.env.HOME && `${process.env.HOME}/.cache`);
   const folder = existsSync(path('../src')) ? path('../.compile-cache') : cache && `${cache}/tollgate`;
-  if (!folder) return;
+  // Node's recursive mkdir never returns in the kernel's folders.
+  if (!folder || /^\/(proc|sys|dev)\//.test(folder)) return;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     module.enableCompileCache(folder);
@@ -55,16 +56,23 @@ function rememberCompiled() {
   }
 }
 
+/** How to call this command again: in a checkout it is on nobody's PATH, and npx found it. */
+function commandName() {
+  return existsSync(path('../src')) && process.env.npm_command === 'exec' ? 'npx tollgate' : 'tollgate';
+}
+
 async function runHere(argv) {
   rememberCompiled();
   const [{ runCli }, { readEnvironment }] = await Promise.all([importOf('clients/cli/main'), importOf('environment')]);
   return runCli(argv, {
     environment: readEnvironment(process.env),
     version: JSON.parse(readFileSync(path('../package.json'), 'utf8')).version,
+    command: commandName(),
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     runDaemon: async (options) => (await importOf('daemon/main')).runDaemon(options),
+    checkConfig: async () => (await importOf('daemon/check')).checkDaemon(process.env),
     daemonCommand: [process.execPath, path('./tollgated.js')],
   });
 }

@@ -13,6 +13,7 @@ import type { Config } from './config/config.ts';
 import { watchConfig, type ConfigStore } from './config/config-store.ts';
 import { loadConfig } from './config/load-config.ts';
 import { Failure } from './failure.ts';
+import { fileError } from './files/file-error.ts';
 import { takeInstanceLock } from './files/instance-lock.ts';
 import { ensurePrivateDir } from './files/private-dir.ts';
 import { daemonCard } from './files/daemon-card.ts';
@@ -221,6 +222,6 @@ export async function startDaemon(options: DaemonOptions): Promise<Daemon> {
     return await start(options, cleanUp);
   } catch (error) {
     await cleanUp.run();
-    throw error;
+    throw fileError(error);
   }
 }

@@ -30,13 +30,25 @@ function silenceGrpc(): void {
   setLogger({ error: () => {}, info: () => {}, debug: () => {} });
 }
 
-/** Takes the signals from the first moment on; what comes before there is a daemon is obeyed once there is one. */
+/** How long a start that was told to stop may still take. */
+const START_GRACE_MS = 2000;
+
+/** Ends by the signal itself, which a shell sees as 128 + its number. `process.exit` waits for a thread that hangs in a file for ever. */
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+/** Takes the signals from the first moment on; a start that comes to nothing is ended by them. */
 function listenToSignals(): { obey(daemon: Daemon): void } {
   let daemon: Daemon | undefined;
   let stops = 0;
-  const stop = (): void => {
+  let giveUp: NodeJS.Timeout | undefined;
+  const stop = (signal: NodeJS.Signals): void => {
     stops++;
-    void daemon?.close(stops > 1);
+    if (daemon !== undefined) void daemon.close(stops > 1);
+    else if (stops > 1) endBy(signal);
+    else giveUp = setTimeout(() => endBy(signal), START_GRACE_MS).unref();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -47,6 +59,7 @@ function listenToSignals(): { obey(daemon: Daemon): void } {
   return {
     obey(started) {
       daemon = started;
+      clearTimeout(giveUp);
       if (stops > 0) void daemon.close(stops > 1);
     },
   };
@@ -55,6 +68,8 @@ function listenToSignals(): { obey(daemon: Daemon): void } {
 /** Runs the daemon until it is told to stop. The only place that touches the process: umask, signals, environment. Returns the exit code. */
 export async function runDaemon(options: RunOptions): Promise<number> {
   process.umask(0o077);
+  // A diagnostic report, which others may get to read, would hold the keys of the environment.
+  process.report.excludeEnv = true;
   // Without a listener this signal opens the debugger's port to everybody on the machine.
   process.on('SIGUSR1', () => {});
   silenceGrpc();

@@ -9,10 +9,19 @@ import { askAboutKey, bearer, instanceOf, openaiChatProvider } from './kit/opena
 import type { ChatDialect } from './kit/openai-chat-dialect.ts';
 import { modelInfo } from './kit/openai-chat-models.ts';
 import { effortOnly } from './kit/openai-chat-request.ts';
-import { unsupported, type CallContext, type CheckKeyResponse, type GenerateRequest, type ModelInfo, type TokenUsage } from './provider.ts';
+import { openaiEmbed } from './kit/openai-embed.ts';
+import { unsupported, type CallContext, type CheckKeyResponse, type GenerateRequest, type ModelInfo, type Provider, type TokenUsage } from './provider.ts';
 
 /** Workers AI stops after 256 tokens unless it is told otherwise, and counts this limit against the model's context: more would not fit small models. */
 const DEFAULT_MAX_TOKENS = 2048;
+
+/** What Cloudflare calls the tasks of its models, and what that says of them. There are other tasks, which nobody asks for here. */
+interface Task {
+  readonly name: string;
+  readonly capability?: string;
+}
+
+const TASKS: readonly Task[] = [{ name: 'Text Generation' }, { name: 'Text Embeddings', capability: 'embeddings' }];
 
 const MODELS_PER_PAGE = 100;
 const MAX_PAGES = 20;
@@ -76,26 +85,33 @@ function dialect(request: GenerateRequest): ChatDialect {
   return { ...COMMON, path: `${account}/ai/v1/chat/completions`, streamOptions: { include_usage: true } };
 }
 
-function readModel(entry: JsonObject): ModelInfo | undefined {
+function readModel(entry: JsonObject, { capability }: Task): ModelInfo | undefined {
   const name = stringOf(entry['name']);
   if (name === undefined) return undefined;
   const properties = new Map(arrayOf(entry['properties']).flatMap((property) => (isObject(property) ? [[property['property_id'], property['value']]] : [])));
   const is = (property: string): boolean => String(properties.get(property)) === 'true';
   return modelInfo(name, {
     contextWindow: countOf(Number(properties.get('context_window') ?? Number.NaN)),
-    capabilities: [...(is('function_calling') ? ['tools'] : []), ...(is('reasoning') ? ['reasoning'] : [])],
+    capabilities: [...(capability === undefined ? [] : [capability]), ...(is('function_calling') ? ['tools'] : []), ...(is('reasoning') ? ['reasoning'] : [])],
     inputModalities: is('vision') ? ['text', 'image'] : [],
   });
 }
 
-async function listModels(request: ListModelsRequest, { signal }: CallContext): Promise<readonly ModelInfo[]> {
+async function listModels(request: ListModelsRequest, context: CallContext): Promise<readonly ModelInfo[]> {
+  const lists = await Promise.all(TASKS.map((task) => listTask(task, request, context)));
+  // A model may stand under several tasks: the first one counts.
+  const models = new Map(lists.flat().toReversed().map((info) => [info.model, info]));
+  return [...models.values()].toReversed();
+}
+
+async function listTask(task: Task, request: ListModelsRequest, { signal }: CallContext): Promise<readonly ModelInfo[]> {
   const instance = instanceOf(request);
-  const url = `${instance.baseUrl}${accountPath(instance)}/ai/models/search?task=Text%20Generation&per_page=${MODELS_PER_PAGE}`;
+  const url = `${instance.baseUrl}${accountPath(instance)}/ai/models/search?task=${encodeURIComponent(task.name)}&per_page=${MODELS_PER_PAGE}`;
   const models: ModelInfo[] = [];
   for (let page = 1; page <= MAX_PAGES; page++) {
     const answer = await fetchJson({ method: 'GET', url: `${url}&page=${page}`, headers: bearer(request.key), signal }, { key: request.key, codes: ERROR_CODES });
     const entries = arrayOf(objectOf(answer)?.['result']);
-    models.push(...entries.flatMap((entry) => (isObject(entry) ? (readModel(entry) ?? []) : [])));
+    models.push(...entries.flatMap((entry) => (isObject(entry) ? (readModel(entry, task) ?? []) : [])));
     if (entries.length < MODELS_PER_PAGE) break;
   }
   return models;
@@ -120,10 +136,11 @@ async function checkKey(request: CheckKeyRequest, context: CallContext): Promise
   return { ...use, message: `the token is active, but may not use Workers AI on this account: give it the permission, or check account_id (${use.message})` };
 }
 
-/** Cloudflare Workers AI. */
-export const cloudflare = openaiChatProvider({
+const TYPE = 'cloudflare';
+
+const chat = openaiChatProvider({
   manifest: Manifest.fromPartial({
-    type: 'cloudflare',
+    type: TYPE,
     displayName: 'Cloudflare Workers AI',
     description: "Open models on Cloudflare's network.",
     docsUrl: 'https://dash.cloudflare.com/profile/api-tokens',
@@ -142,3 +159,10 @@ export const cloudflare = openaiChatProvider({
   listModels,
   checkKey,
 });
+
+/** Cloudflare Workers AI. */
+export const cloudflare: Provider = {
+  ...chat,
+  // The native API knows the same models, each with an answer of its own shape: the setting "api" makes no difference here.
+  embed: openaiEmbed({ type: TYPE, path: (_request, instance) => `${accountPath(instance)}/ai/v1/embeddings`, codes: ERROR_CODES }),
+};

@@ -6,6 +6,7 @@ import { readTogether } from './kit/read-together.ts';
 import { untilOver } from './kit/until-over.ts';
 import { AnswerReader } from './ollama/answer-reader.ts';
 import { ollamaBaseUrl } from './ollama/base-url.ts';
+import { embed } from './ollama/embed.ts';
 import { requestBody } from './ollama/request-body.ts';
 import {
   ErrorClass,
@@ -112,4 +113,10 @@ async function checkKey(request: CheckKeyRequest, { signal }: CallContext): Prom
 }
 
 /** Ollama's own /api/chat, on this machine or anywhere else. */
-export const ollama: Provider = { manifest, generate, listModels, checkKey };
+export const ollama: Provider = {
+  manifest,
+  generate,
+  listModels,
+  checkKey,
+  embed: (request, { signal }) => embed(request, { url: urlOf(request, '/api/embed'), headers: headersOf(request.key), signal }),
+};

@@ -4,7 +4,9 @@ import { clip } from './kit/clip.ts';
 import type { JsonObject } from './kit/json.ts';
 import { openaiChatProvider } from './kit/openai-chat.ts';
 import type { ChatDialect } from './kit/openai-chat-dialect.ts';
-import { ProviderError, unsupported, type GenerateRequest } from './provider.ts';
+import { openaiEmbed } from './kit/openai-embed.ts';
+import { callsTools, ownThoughts } from './kit/own-thoughts.ts';
+import { ProviderError, unsupported, type GenerateRequest, type Provider } from './provider.ts';
 
 const TYPE = 'openai-compatible';
 
@@ -27,9 +29,8 @@ function dialect(request: GenerateRequest): ChatDialect {
 }
 
 /** Servers want a thought back where a tool's result follows it, and refuse it elsewhere. */
-function thoughts({ parts }: Message, field: string): JsonObject {
-  if (!parts.some(({ part }) => part?.$case === 'toolCall')) return {};
-  const text = parts.flatMap(({ part }) => (part?.$case === 'reasoning' && part.value.providerType === TYPE ? [part.value.text] : [])).join('');
+function thoughts(message: Message, field: string): JsonObject {
+  const text = callsTools(message) ? ownThoughts(message, TYPE) : '';
   return text === '' ? {} : { [field]: text };
 }
 
@@ -54,8 +55,7 @@ function modelsPath({ settings }: Instance): string {
   return path;
 }
 
-/** Any server that speaks OpenAI's chat completions. */
-export const openaiCompatible = openaiChatProvider({
+const chat = openaiChatProvider({
   manifest: Manifest.fromPartial({
     type: TYPE,
     displayName: 'OpenAI-compatible server',
@@ -89,3 +89,6 @@ export const openaiCompatible = openaiChatProvider({
   headers,
   modelsPath,
 });
+
+/** Any server that speaks OpenAI's chat completions. */
+export const openaiCompatible: Provider = { ...chat, embed: openaiEmbed({ type: TYPE, headers }) };

@@ -4,6 +4,7 @@ import type { ReasoningOptions } from '../gen/tollgate/v1/generate_service.ts';
 import { arrayOf, countOf, objectOf, parseJson, rawJson, stringOf, type JsonObject } from './kit/json.ts';
 import { askAboutKey, bearer, instanceOf, openaiChatProvider } from './kit/openai-chat.ts';
 import { modelInfo } from './kit/openai-chat-models.ts';
+import { ownThoughts } from './kit/own-thoughts.ts';
 import { ReasoningDetails } from './openrouter/reasoning-details.ts';
 import { ErrorClass, ProviderError, unsupported, type CheckKeyResponse, type ModelInfo } from './provider.ts';
 
@@ -16,15 +17,15 @@ function reasoning({ effort, maxReasoningTokens }: ReasoningOptions): JsonObject
 }
 
 /** An assistant's thoughts: as OpenRouter gave them, byte for byte, or else their text. */
-function assistantFields({ parts }: Message, path: string): JsonObject {
-  const kept = parts.flatMap(({ providerMetadataJson }, at) => {
+function assistantFields(message: Message, path: string): JsonObject {
+  const kept = message.parts.flatMap(({ providerMetadataJson }, at) => {
     const json = providerMetadataJson[TYPE];
     if (json === undefined) return [];
     if (!Array.isArray(parseJson(json))) throw unsupported(`${path}.parts[${at}].provider_metadata_json["${TYPE}"]`, 'it is not the list that OpenRouter gave');
     return [json.trim().slice(1, -1).trim()].filter((inside) => inside !== '');
   });
   if (kept.length > 0) return { reasoning_details: rawJson(`[${kept.join(',')}]`) };
-  const thoughts = parts.flatMap(({ part }) => (part?.$case === 'reasoning' && part.value.providerType === TYPE ? [part.value.text] : [])).join('');
+  const thoughts = ownThoughts(message, TYPE);
   return thoughts === '' ? {} : { reasoning: thoughts };
 }
 

@@ -1,12 +1,23 @@
 import { Manifest } from '../gen/tollgate/provider/v1/provider_service.ts';
+import type { JsonObject } from './kit/json.ts';
 import { openaiChatProvider } from './kit/openai-chat.ts';
 import { readUsualModel } from './kit/openai-chat-models.ts';
 import { effortOnly } from './kit/openai-chat-request.ts';
+import { openaiEmbed } from './kit/openai-embed.ts';
+import type { ModelInfo, Provider } from './provider.ts';
 
-/** Together AI. */
-export const together = openaiChatProvider({
+const TYPE = 'together';
+
+/** The list holds models for images and speech too. */
+function readModel(entry: JsonObject): ModelInfo | undefined {
+  const model = readUsualModel(entry);
+  if (entry['type'] === 'embedding') return model === undefined ? undefined : { ...model, capabilities: ['embeddings'] };
+  return entry['type'] === undefined || entry['type'] === 'chat' ? model : undefined;
+}
+
+const chat = openaiChatProvider({
   manifest: Manifest.fromPartial({
-    type: 'together',
+    type: TYPE,
     displayName: 'Together AI',
     description: 'Open models, served by Together AI.',
     docsUrl: 'https://api.together.ai/settings/api-keys',
@@ -23,6 +34,11 @@ export const together = openaiChatProvider({
     reasoning: (options) =>
       options.effort === 'none' || options.maxReasoningTokens === 0 ? { reasoning: { enabled: false } } : effortOnly(options),
   },
-  // The list holds models for images, speech and vectors too.
-  readModel: (entry) => (entry['type'] === undefined || entry['type'] === 'chat' ? readUsualModel(entry) : undefined),
+  readModel,
 });
+
+/** Together AI. */
+export const together: Provider = {
+  ...chat,
+  embed: openaiEmbed({ type: TYPE, refusesDimensions: 'Together has no such option: its models make vectors of one length each' }),
+};

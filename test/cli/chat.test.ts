@@ -41,7 +41,7 @@ describe('tollgate chat', () => {
     const provider = thinking();
     const stdin = 'one\n/clear\n/model scripted/other\ntwo\n/exit\nthree\n';
     const { code, stdout, stderr } = await runTollgate(await homeWith(provider), chat, { stdin });
-    expect([code, stdout, stderr]).toEqual([0, 'turn 1\nturn 2\n', 'Forgotten.\nscripted/other answers.\n']);
+    expect([code, stdout, stderr]).toEqual([0, 'turn 1\nturn 2\n', 'Forgotten.\nNext answers come from scripted/other.\n']);
     expect(provider.requests[1]).toMatchObject({ model: 'other', messages: [{ role: Role.USER }] });
   });
 
@@ -84,7 +84,7 @@ describe('tollgate chat', () => {
     child.stdin.write('one\r');
     await until('turn 1');
     child.stdin.write('/model\r');
-    await until('scripted/m answers.');
+    await until('come from scripted/m.');
     child.stdin.write('\u0004');
     expect(await exit).toEqual([0, null]);
     expect(await readFile(join(home, 'state', 'chat-history'), 'utf8')).toBe('one\n/model\n');
@@ -120,7 +120,7 @@ describe('tollgate chat', () => {
     child.stdin.write('one\r');
     await until('turn 1');
     child.stdin.write('\u0003');
-    await Promise.all([aborted.promise, until('(cancelled)')]);
+    await Promise.all([aborted.promise, until('(cancelled; this turn is not kept)')]);
     child.stdin.write('two\r');
     await until('turn 2');
     child.stdin.write('\u0004');
@@ -134,11 +134,11 @@ describe('tollgate chat', () => {
     const { until } = listen(child.stdout);
     await until('> ');
     child.stdin.write('/model nobody/m\r');
-    await until('nobody/m answers.');
+    await until('come from nobody/m.');
     child.stdin.write('one\r');
     await until('(PROVIDER_NOT_FOUND)');
     child.stdin.write('/model scripted/m\r');
-    await until('scripted/m answers.');
+    await until('come from scripted/m.');
     child.stdin.write('one\r');
     await until('turn 1');
     child.stdin.write('/exit\r');

@@ -20,25 +20,26 @@ describe('a conversation', () => {
 describe('obey', () => {
   it('changes the model and says which one answers', () => {
     const talk = conversation();
-    expect(obey('/model', talk)).toContain('default');
-    expect(obey('/model openai/gpt-5', talk)).toBe('openai/gpt-5 answers.');
+    expect(obey('/model', talk, undefined)).toContain('default');
+    expect(obey('/model openai/gpt-5', talk, undefined)).toBe('Next answers come from openai/gpt-5.');
     expect(talk.model).toBe('openai/gpt-5');
   });
 
   it('changes the instructions with all their words', () => {
     const talk = conversation();
-    obey('/system Be brief.', talk);
+    obey('/system Be brief.', talk, undefined);
     expect(talk.system).toBe('Be brief.');
   });
 
   it('forgets what was said, and nothing else', () => {
     const talk = { model: 'a/b', system: 's', turns: [user('x')] };
-    obey('/clear', talk);
+    expect(obey('/clear', talk, undefined)).toBe('Forgotten.');
     expect(talk).toEqual({ model: 'a/b', system: 's', turns: [] });
+    expect(obey('/clear', talk, '/h/chat-history')).toContain('stays in /h/chat-history');
   });
 
   it('leaves on /exit and explains a word that it does not know', () => {
-    expect(obey('/exit', conversation())).toBeUndefined();
-    expect(obey('/sing', conversation())).toContain('/sing is not a command');
+    expect(obey('/exit', conversation(), undefined)).toBeUndefined();
+    expect(obey('/sing', conversation(), undefined)).toContain('/sing is not a command');
   });
 });

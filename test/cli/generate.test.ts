@@ -68,11 +68,14 @@ describe('tollgate generate', () => {
     expect([run.code, texts(provider.requests[0])]).toEqual([0, [prompt]]);
   });
 
-  it('does not hang on a pipe that its parent never closes', async () => {
-    const home = await homeWith(scriptedProvider('scripted', hello));
-    const run = await ended(spawnTollgate(home, ['generate', '-m', 'scripted/m', 'hi']));
-    expect([run.code, run.stdout]).toEqual([0, 'hello\n']);
-    expect(run.stderr).toContain('nothing came on standard input');
+  it('waits for a pipe that is late, says so, and sends nothing without it', async () => {
+    const provider = scriptedProvider('scripted', hello);
+    const child = spawnTollgate(await homeWith(provider), ['generate', '-m', 'scripted/m', 'Summarise:']);
+    const run = once(child, 'exit');
+    await listen(child.stderr).until('waiting for standard input. If there is none, add </dev/null.');
+    expect(provider.requests).toEqual([]);
+    child.stdin.end('late');
+    expect([await run, texts(provider.requests[0])]).toEqual([[0, null], ['Summarise:\n\nlate']]);
   });
 
   it('sends what its options say', async () => {
@@ -174,7 +177,7 @@ describe('tollgate generate', () => {
     const home = await homeWith(scriptedProvider('scripted', hello));
     const { code, stdout, stderr } = await runTollgate(home, ['generate', 'hi', '-m', 'nobody/m']);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^tollgate: .*nobody.* \(PROVIDER_NOT_FOUND\)\nSee what can be asked: tollgate models\.\n$/);
+    expect(stderr).toMatch(/^tollgate: .*nobody.* \(PROVIDER_NOT_FOUND\)\nSee what can be asked: `tollgate models`\.\n$/);
   });
 
   it('says which key is missing, and whether the daemon was started without it', async () => {
@@ -203,8 +206,10 @@ describe('tollgate generate', () => {
     ['an option is not known', ['generate', 'hi', '--modell', 'x'], 'unknown option'],
     ['a number is none', ['generate', 'hi', '--temperature', 'warm'], 'Write a number'],
     ['a number is too large', ['generate', 'hi', '--max-output-tokens', '4294967296'], 'Write a whole number below'],
+    ['a temperature is too high', ['generate', 'hi', '--temperature', '5'], 'from 0 to 2'],
+    ['a duration is nothing', ['generate', 'hi', '--timeout', '0s'], 'longer than nothing'],
     ['a duration is none', ['generate', 'hi', '--timeout', '5'], 'Write a duration'],
-    ['an image is not there', ['generate', 'hi', '--image', 'no.png'], 'no.png cannot be read'],
+    ['an image is not there', ['generate', 'hi', '--image', 'no.png'], 'There is no file no.png.'],
     ['an image is none', ['generate', 'hi', '--image', import.meta.filename], 'is no PNG, JPEG, GIF or WebP image'],
   ])('ends with 2 when %s', async (_case, args, message) => {
     const { code, stdout, stderr } = await runTollgate(await homeWith(scriptedProvider('scripted', hello)), args);

@@ -27,7 +27,7 @@ describe('the tollgate command', () => {
     expect(stdout).not.toContain('--auto-started');
   });
 
-  it.each([[['generat'], 'Did you mean generate?'], [[], 'Usage: tollgate'], [['token'], 'Usage: tollgate token'], [['completion', 'tcsh'], 'tcsh']])(
+  it.each([[['generat'], 'Did you mean generate?'], [[], 'Usage: tollgate'], [['token'], 'Usage: tollgate token'], [['help', 'nope'], "no command 'nope'"], [['completion', 'tcsh'], 'tcsh']])(
     'ends with 2 for %j', async (args, message) => {
       const { code, stdout, stderr } = await runTollgate(temporaryHome(), args);
       expect([code, stdout, stderr]).toEqual([2, '', expect.stringContaining(message)]);

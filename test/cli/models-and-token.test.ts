@@ -15,7 +15,8 @@ async function home(): Promise<string> {
 
 describe('tollgate models', () => {
   it('lists what can be asked, and on standard error who could not be asked', async () => {
-    const { code, stdout, stderr } = await runTollgate(await home(), ['models']);
+    const where = await home();
+    const { code, stdout, stderr } = await runTollgate(where, ['models']);
     expect(code).toBe(0);
     expect(stdout).toBe([
       'MODEL             NAME     CONTEXT  CAN',
@@ -24,7 +25,8 @@ describe('tollgate models', () => {
       'seeing/eye        The Eye     8192  tools, reads image',
       '',
     ].join('\n'));
-    expect(stderr).toMatch(/^needy: .*\(KEY_MISSING\)\n$/);
+    expect(stderr).toBe('not ready: needy (KEY_MISSING)\n');
+    expect((await runTollgate(where, ['models', '-v'])).stderr).toMatch(/^needy: .*\(KEY_MISSING\)\n$/);
   });
 
   it('filters by words and by provider', async () => {

@@ -9,10 +9,12 @@ function hostWith(script: string): CliHost {
   return {
     environment: readEnvironment({ TOLLGATE_HOME: temporaryHome(), PATH: process.env['PATH'] }),
     version: '0.0.0',
+    command: 'tollgate',
     stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     runDaemon: () => Promise.reject(new Error('It is run as a process.')),
+    checkConfig: () => Promise.resolve(undefined),
     daemonCommand: [process.execPath, '-e', script, '--'],
   };
 }

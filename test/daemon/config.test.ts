@@ -1,4 +1,5 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_CONFIG } from '../../src/daemon/config/config.ts';
@@ -26,6 +27,26 @@ const problem = async (config: unknown): Promise<string> => {
   }
   return '';
 };
+
+interface Place {
+  readonly directory: string;
+  readonly file: string;
+}
+
+function placed(text: string): Place {
+  const directory = join(temporaryHome(), 'conf');
+  mkdirSync(directory, { mode: 0o700 });
+  const file = join(directory, 'config.json');
+  writeFileSync(file, text, { mode: 0o600 });
+  return { directory, file };
+}
+
+function moveAndLink(file: string, then: (target: string) => void): void {
+  const target = join(temporaryHome(), 'real.json');
+  renameSync(file, target);
+  symlinkSync(target, file);
+  then(target);
+}
 
 describe('the config file', () => {
   it('may be missing, or empty of keys: then the defaults hold', async () => {
@@ -67,6 +88,8 @@ describe('the config file', () => {
     ['a port that is none', { listen: { grpc: '127.0.0.1:99999' } }, /listen\.grpc: .*65535/],
     ['a port as text without a host', { listen: { grpc: '22' } }, /listen\.grpc: .*127\.0\.0\.1:4780/],
     ['an address beyond loopback', { listen: { grpc: '0.0.0.0:4780' } }, /listen\.grpc: .*loopback/],
+    ['nothing to listen on', { listen: { grpc: null, socket: false } }, /listen: .*"socket".*"grpc"/],
+    ["one of Tollgate's own variables as a key", { providers: { openai: { key_env: 'TOLLGATE_JWT_SECRET' } } }, /providers\.openai\.key_env: .*Tollgate's own/],
     ['a version of the future', { version: 2 }, /version: .*version 1/],
     ['a span without a unit', { routing: { idle_timeout: 5 } }, /routing\.idle_timeout: .*"5s"/],
     ['a file: address', { providers: { openai: { base_url: 'file:///etc/passwd' } } }, /providers\.openai\.base_url: .*http/],
@@ -88,6 +111,36 @@ describe('the config file', () => {
     const message = await problem(config);
     expect(message).toContain('config.json');
     expect(message).toMatch(expected);
+  });
+
+  it.each([
+    ['can be written by its group', ({ file }: Place) => chmodSync(file, 0o664), /chmod go-w '.*config\.json'/],
+    ['can be written by everybody', ({ file }: Place) => chmodSync(file, 0o606), /chmod go-w '.*config\.json'/],
+    ['stands in a directory that its group can write to', ({ directory }: Place) => chmodSync(directory, 0o775), /chmod go-w '.*conf'/],
+    ['is linked from a directory that others can write to', ({ directory, file }: Place) => moveAndLink(file, () => chmodSync(directory, 0o777)), /chmod go-w '.*conf'/],
+    ['is linked into a directory that others can write to', ({ file }: Place) => moveAndLink(file, (target) => chmodSync(dirname(target), 0o777)), /chmod go-w/],
+    ['is a FIFO', ({ file }: Place) => (rmSync(file), execFileSync('mkfifo', ['-m', '600', file])), /not a file/],
+    ['is a directory', ({ file }: Place) => (rmSync(file), mkdirSync(file)), /not a file/],
+    ['is longer than 1 MiB', ({ file }: Place) => truncateSync(file, 1024 * 1024 + 1), /longer than 1048576 bytes/],
+  ])('that %s is refused', async (_what, spoil, words) => {
+    const place = placed('{}');
+    spoil(place);
+    await expect(loadConfig(place.file, manifests)).rejects.toThrow(words);
+  });
+
+  it.runIf(process.getuid?.() === 0)('of another user, or in the directory of one, is refused', async () => {
+    for (const own of ['file', 'directory'] as const) {
+      const place = placed('{}');
+      chownSync(place[own], 65_534, 65_534);
+      await expect(loadConfig(place.file, manifests)).rejects.toThrow(`${place[own]} belongs to another user (uid 65534)`);
+    }
+  });
+
+  it('may be a link, may be readable by all, and may stand in a directory where each owns what is theirs', async () => {
+    const { directory, file } = placed('{"default_model": "fast"}');
+    moveAndLink(file, (target) => chmodSync(target, 0o644));
+    chmodSync(directory, 0o1777);
+    expect((await loadConfig(file, manifests)).defaultModel).toBe('fast');
   });
 
   it('names every problem at once', async () => {

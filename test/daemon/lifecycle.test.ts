@@ -1,7 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { GenerateServiceClient, type GenerateResponse } from '../../src/gen/tollgate/v1/generate_service.ts';
@@ -133,6 +134,30 @@ describe('tollgated', () => {
   });
 });
 
+describe('a start that hangs', () => {
+  /** Holds the only thread that reads files, from when the signals are listened to; the signal then comes as often as said. */
+  const hang = (fifo: string, signal: string, times: number): string =>
+    `import { open } from 'node:fs';
+    process.on('newListener', (name) => {
+      if (name !== 'SIGUSR2') return;
+      open(${JSON.stringify(fifo)}, 'r', () => {});
+      for (let sent = 0; sent < ${times}; sent++) setTimeout(() => process.kill(process.pid, ${JSON.stringify(signal)}), 50 * sent);
+    });`;
+
+  it.each([
+    ['SIGTERM', 'once', 1],
+    ['SIGINT', 'once', 1],
+    ['SIGTERM', 'twice', 2],
+  ] as const)('ends by %s, sent %s', async (signal, _often, times) => {
+    const fifo = join(temporaryHome(), 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const preload = `data:text/javascript,${encodeURIComponent(hang(fifo, signal, times))}`;
+    const daemon = spawnDaemon({ variables: { UV_THREADPOOL_SIZE: '1', NODE_OPTIONS: `--import=${preload}` } });
+    expect(await daemon.exit).toBe(signal);
+    expect(existsSync(daemon.environment.home.stateDir)).toBe(false);
+  });
+});
+
 describe('tollgated refuses to start', () => {
   const refusal = async (options: Parameters<typeof spawnDaemon>[0]): Promise<{ code: unknown; said: string }> => {
     const daemon = spawnDaemon(options);
@@ -176,5 +201,40 @@ describe('tollgated refuses to start', () => {
   it('with a log level that is none, or a secret that is too short', async () => {
     expect(await refusal({ variables: { TOLLGATE_LOG_LEVEL: 'loud' } })).toMatchObject({ code: 78, said: expect.stringContaining('TOLLGATE_LOG_LEVEL') });
     expect(await refusal({ variables: { TOLLGATE_JWT_SECRET: 'short' } })).toMatchObject({ code: 78, said: expect.stringContaining('at least 32') });
+  });
+
+  it.each([
+    ['a directory as daemon.json', 'run/daemon.json', 'directory'],
+    ['a directory as the admin token', 'run/admin.token', 'directory'],
+    ['a directory as the socket', 'run/tollgate.sock', 'directory'],
+    ['a directory as the lock', 'run/lock.db', 'directory'],
+    ["a directory as the lock's holder", 'run/lock.db.holder', 'directory'],
+    ['a directory as the signing secret', 'state/jwt-secret', 'directory'],
+    ['a file as the state directory', 'state', 'file'],
+    ['a FIFO as the signing secret', 'state/jwt-secret', 'FIFO'],
+    ['a FIFO as the lock', 'run/lock.db', 'FIFO'],
+    ['a FIFO as the config', 'config/other.json', 'FIFO'],
+  ])('with %s: 78, the path and what to do', async (_what, name, kind) => {
+    const home = temporaryHome();
+    const path = join(home, name);
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    if (kind === 'directory') mkdirSync(path, { mode: 0o700 });
+    else if (kind === 'file') writeFileSync(path, '');
+    else execFileSync('mkfifo', ['-m', '600', path]);
+    const { code, said } = await refusal({ home, variables: name.startsWith('config') ? { TOLLGATE_CONFIG: path } : {} });
+    expect(code).toBe(78);
+    expect(said).toContain(path);
+    expect(said).toMatch(/[Rr]emove it/);
+    expect(said).not.toMatch(/^ +at /m);
+  });
+
+  it('with a home that is no directory, or a file where the config directory belongs', async () => {
+    const file = join(temporaryHome(), 'file');
+    writeFileSync(file, '');
+    for (const variables of [{ TOLLGATE_HOME: file }, { TOLLGATE_CONFIG: join(file, 'config.json') }]) {
+      const { code, said } = await refusal({ variables });
+      expect(code).toBe(78);
+      expect(said).toMatch(/cannot be used: mkdir failed with (ENOTDIR|EEXIST)\. A file stands where a directory belongs/);
+    }
   });
 });

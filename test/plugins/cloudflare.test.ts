@@ -206,9 +206,14 @@ test('the models of cloudflare are read page by page, with what is known of them
       ],
     })),
   });
-  await using mock = await mockUpstream({ body: JSON.stringify(page(100, 0)) }, { body: JSON.stringify(page(3, 100)) });
+  await using mock = await mockUpstream(({ path }) => ({
+    body: JSON.stringify(path.includes('Embeddings') ? { result: [{ name: '@cf/baai/bge-m3', properties: [] }] } : path.endsWith('page=1') ? page(100, 0) : page(3, 100)),
+  }));
   const models = await cloudflare.listModels({ instance: { name: 'cloudflare', baseUrl: mock.url, settings: account }, key: 'k' }, { signal: AbortSignal.timeout(15_000) });
-  expect(models).toHaveLength(103);
+  expect(models).toHaveLength(104);
   expect(models[102]).toMatchObject({ model: '@cf/example/model-102', contextWindow: 24_000n, capabilities: ['tools'] });
-  expect(mock.requests.map((request) => request.path)).toEqual([1, 2].map((at) => `/accounts/${account.account_id}/ai/models/search?task=Text%20Generation&per_page=100&page=${at}`));
+  expect(models[103]).toMatchObject({ model: '@cf/baai/bge-m3', capabilities: ['embeddings'] });
+  expect(mock.requests.map((request) => request.path).toSorted()).toEqual(
+    ['Text%20Embeddings&per_page=100&page=1', 'Text%20Generation&per_page=100&page=1', 'Text%20Generation&per_page=100&page=2'].map((asked) => `/accounts/${account.account_id}/ai/models/search?task=${asked}`),
+  );
 });

@@ -10,7 +10,7 @@ import { providerFixture } from '../provider-fixture.ts';
 const text = providerFixture('openai/text.sse');
 const weather = { name: 'weather', description: 'Tells the weather.', parametersJson: '{"type":"object", "properties":{"city":{"type":"string"}}}' };
 
-describe('what openai is asked', () => {
+describe('what the chat completions of openai are asked', () => {
   test('is a streamed chat completion with usage and without obfuscation', async () => {
     const { requests, body } = await askProvider(openai, text, {
       model: 'gpt-4.1-mini',
@@ -258,7 +258,7 @@ describe('what openai is asked', () => {
   });
 
   test.each(['o3', 'o4-mini', 'gpt-5', 'gpt-5-nano-2025-08-07', 'gpt-5.1', 'ft:gpt-5:acme::1'])('calls system messages of %s developer messages', async (model) => {
-    const { body } = await askProvider(openai, text, { model, messages: [system('Be brief.'), user('Hello')], reasoning: { effort: 'low' } });
+    const { body } = await askProvider(openai, text, { model, settings: { api: 'chat' }, messages: [system('Be brief.'), user('Hello')], reasoning: { effort: 'low' } });
     expect(body).toMatchObject({ messages: [{ role: 'developer' }, { role: 'user' }], reasoning_effort: 'low' });
   });
 
@@ -268,12 +268,12 @@ describe('what openai is asked', () => {
   });
 
   test('takes sampling options for a model that reasons and is told not to', async () => {
-    const { body } = await askProvider(openai, text, { model: 'gpt-5.2', temperature: 1, topP: 0.5, reasoning: { effort: 'none' } });
+    const { body } = await askProvider(openai, text, { model: 'gpt-5.2', settings: { api: 'chat' }, temperature: 1, topP: 0.5, reasoning: { effort: 'none' } });
     expect(body).toMatchObject({ temperature: 1, top_p: 0.5, reasoning_effort: 'none' });
   });
 });
 
-describe('what openai cannot be asked', () => {
+describe('what the chat completions of openai cannot be asked', () => {
   test.each([
     ['temperature', { model: 'o3', temperature: 1 }],
     ['top_p', { model: 'gpt-5', topP: 0.5, reasoning: { effort: 'none' } }],
@@ -288,7 +288,7 @@ describe('what openai cannot be asked', () => {
       { messages: [tool(part({ $case: 'image', value: { source: { $case: 'url', value: 'https://example.com/a.png' }, mediaType: '' } }))] },
     ],
   ] as const)('is named: %s', async (field, fields) => {
-    const { requests, answer } = await askProvider(openai, text, fields as object);
+    const { requests, answer } = await askProvider(openai, text, { settings: { api: 'chat' }, ...(fields as object) });
     expect(requests).toEqual([]);
     const error = providerErrorOf(answer);
     expect({ class: error.errorClass, code: error.code }).toEqual({ class: ErrorClass.UNSUPPORTED, code: field });

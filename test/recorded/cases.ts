@@ -56,6 +56,7 @@ export interface Expectation {
   readonly usage_total_check?: string;
   readonly usage_raw: unknown;
   readonly error: ExpectedError | null;
+  readonly extra?: { readonly raw_reasoning_text?: string };
   /** Only of a list of models. */
   readonly models?: readonly ExpectedModel[];
   readonly cut_offsets?: readonly number[];

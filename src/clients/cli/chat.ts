@@ -10,6 +10,7 @@ import type { Console } from './console.ts';
 import { type Conversation, messagesFor, obey } from './conversation.ts';
 import { explainError } from './explain-error.ts';
 import { openOrStart } from './open-client.ts';
+import { type MutableOutput, mutableOutput } from './mutable-output.ts';
 import { writeAnswer } from './write-answer.ts';
 
 export interface ChatOptions {
@@ -17,6 +18,8 @@ export interface ChatOptions {
   readonly system?: string;
   readonly showReasoning?: boolean;
   readonly quiet?: boolean;
+  /** Whether typed lines are kept for the next chat. Unset is yes. */
+  readonly history?: boolean;
 }
 
 interface Session {
@@ -25,6 +28,10 @@ interface Session {
   readonly options: ChatOptions;
   readonly conversation: Conversation;
   readonly lines: Interface;
+  /** Where the typed line is shown. */
+  readonly typing: MutableOutput;
+  /** Where typed lines are kept. Undefined when they are not. */
+  readonly historyFile: string | undefined;
   /** Whether a person types, rather than a pipe. */
   readonly isTerminal: boolean;
   tollgate: Tollgate | undefined;
@@ -64,15 +71,17 @@ async function answer(session: Session, text: string, signal: AbortSignal): Prom
 async function turn(session: Session, text: string): Promise<void> {
   const answering = new AbortController();
   session.answering = answering;
+  session.typing.isMuted = session.isTerminal;
   const signal = AbortSignal.any([answering.signal, session.console.out.closed]);
   try {
     await answer(session, text, signal);
   } catch (error) {
-    if (signal.aborted) session.console.say('(cancelled)', 'dim');
+    if (signal.aborted) session.console.say('(cancelled; this turn is not kept)', 'dim');
     else if (session.isTerminal) for (const line of explainError(error, session.host.environment).lines) session.console.say(line);
     else throw error;
   } finally {
     session.answering = undefined;
+    session.typing.isMuted = false;
   }
 }
 
@@ -110,21 +119,31 @@ function watchInterrupts(session: Session): Interrupts {
 }
 
 async function converse(session: Session, interrupts: Interrupts): Promise<void> {
-  const { lines, console, conversation, isTerminal, host } = session;
+  const { lines, console, conversation, isTerminal, historyFile, typing } = session;
   let isOpen = true;
+  /** Lines that were typed while an answer came, and are not shown yet. */
+  let unseen = 0;
   lines.once('close', () => {
     isOpen = false;
   });
+  lines.on('line', () => {
+    if (typing.isMuted) unseen++;
+  });
   const prompt = (): void => {
-    if (isTerminal && isOpen) lines.prompt();
+    // What was begun while the answer came stands there again.
+    if (isTerminal && isOpen) lines.prompt(true);
   };
   prompt();
   for await (const typed of lines) {
     interrupts.calm();
     const text = typed.trim();
-    if (text !== '' && isTerminal) await rememberLine(host.environment.home.chatHistoryFile, text);
+    if (unseen > 0) {
+      unseen--;
+      typing.stream.write(`${typed}\n`);
+    }
+    if (text !== '' && historyFile !== undefined) await rememberLine(historyFile, text);
     if (text.startsWith('/')) {
-      const reply = obey(text, conversation);
+      const reply = obey(text, conversation, historyFile);
       if (reply === undefined) break;
       console.say(reply, 'dim');
     } else if (text !== '') {
@@ -138,10 +157,12 @@ async function converse(session: Session, interrupts: Interrupts): Promise<void>
 export async function chat(options: ChatOptions, host: CliHost, console: Console): Promise<number> {
   const output = host.stdout.isTTY ? host.stdout : host.stderr;
   const isTerminal = host.stdin.isTTY && output.isTTY;
-  const history = isTerminal ? (await loadHistory(host.environment.home.chatHistoryFile)).toReversed() : [];
-  const lines = createInterface({ input: host.stdin, output, terminal: isTerminal, history, historySize: 1000, removeHistoryDuplicates: true, prompt: '> ' });
+  const historyFile = isTerminal && options.history !== false ? host.environment.home.chatHistoryFile : undefined;
+  const history = historyFile === undefined ? [] : (await loadHistory(historyFile)).toReversed();
+  const typing = mutableOutput(output);
+  const lines = createInterface({ input: host.stdin, output: typing.stream, terminal: isTerminal, history, historySize: 1000, removeHistoryDuplicates: true, prompt: '> ' });
   const conversation: Conversation = { model: options.model ?? '', system: options.system ?? '', turns: [] };
-  const session: Session = { host, console, options, conversation, lines, isTerminal, tollgate: undefined, answering: undefined, exitCode: exitCode.done };
+  const session: Session = { host, console, options, conversation, lines, typing, historyFile, isTerminal, tollgate: undefined, answering: undefined, exitCode: exitCode.done };
   if (isTerminal) console.say('tollgate chat: /help lists the commands, Ctrl-D leaves.', 'dim');
   const interrupts = watchInterrupts(session);
   try {
@@ -149,6 +170,7 @@ export async function chat(options: ChatOptions, host: CliHost, console: Console
   } finally {
     interrupts.stop();
     lines.close();
+    typing.stream.destroy();
     session.tollgate?.close();
     host.stdin.destroy();
   }

@@ -9,7 +9,7 @@ type Style = Parameters<typeof styleText>[0];
 export interface Console {
   readonly out: Output;
   readonly err: Output;
-  /** A line for people on standard error. */
+  /** A line for people on standard error. Commands in it, like `tollgate start`, are shown the way this one was called. */
   say(line: string, style?: Style): void;
   /** Text for standard error: made safe, and coloured where that is a terminal and NO_COLOR is not set. */
   styled(text: string, style?: Style): string;
@@ -32,7 +32,7 @@ export function openConsole(host: CliHost): Console {
     out,
     err,
     styled,
-    say: (line, style) => void err.write(`${styled(line, style)}\n`),
+    say: (line, style) => void err.write(`${styled(line.replaceAll(/(?<=[`(])tollgate (?=[a-z])/g, `${host.command} `), style)}\n`),
     safe: (text) => (out.isTerminal ? printable(text) : text),
     async spin(text) {
       if (!err.isTerminal) return () => undefined;

@@ -20,8 +20,11 @@ const help = `/model [id]      say which model answers, or ask another one
 /clear           forget what was said
 /exit            leave (also Ctrl-D)`;
 
-/** Obeys a line that begins with a slash. Returns what to say, or undefined to leave. */
-export function obey(line: string, conversation: Conversation): string | undefined {
+/**
+ * Obeys a line that begins with a slash. Returns what to say, or undefined to leave. `historyFile` is where typed lines are kept,
+ * undefined when they are not.
+ */
+export function obey(line: string, conversation: Conversation, historyFile: string | undefined): string | undefined {
   const [command = '', ...rest] = line.split(/\s+/);
   const text = rest.join(' ');
   switch (command) {
@@ -30,10 +33,10 @@ export function obey(line: string, conversation: Conversation): string | undefin
       return undefined;
     case '/clear':
       conversation.turns = [];
-      return 'Forgotten.';
+      return historyFile === undefined ? 'Forgotten.' : `Forgotten. What you typed stays in ${historyFile}; --no-history keeps nothing.`;
     case '/model':
       if (text !== '') conversation.model = text;
-      return conversation.model === '' ? "The daemon's default model answers." : `${conversation.model} answers.`;
+      return conversation.model === '' ? "Next answers come from the daemon's default model." : `Next answers come from ${conversation.model}.`;
     case '/system':
       if (text !== '') conversation.system = text;
       return conversation.system === '' ? 'There are no instructions.' : `Instructions: ${conversation.system}`;

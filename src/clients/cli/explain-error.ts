@@ -2,6 +2,7 @@ import { Attempt_Outcome } from '../../gen/tollgate/v1/content.ts';
 import type { Environment } from '../../environment.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
 import { CliError, exitCode } from './cli-error.ts';
+import { fileProblem } from './file-problem.ts';
 
 /** An error as people read it, its lines without colours, and what the command ends with. */
 export interface Explanation {
@@ -9,7 +10,7 @@ export interface Explanation {
   readonly exitCode: number;
 }
 
-const token = 'Unset TOLLGATE_TOKEN to call as yourself, or make a token: tollgate token create <client> --scope generate.';
+const token = 'Unset TOLLGATE_TOKEN to call as yourself, or make a token: `tollgate token create <client> --scope generate`.';
 
 /** What to do about a reason, where the daemon's message may not say it. */
 const hints: Readonly<Record<string, string>> = {
@@ -17,14 +18,14 @@ const hints: Readonly<Record<string, string>> = {
   TOKEN_INVALID: token,
   TOKEN_EXPIRED: token,
   TOKEN_REVOKED: token,
-  MODEL_NOT_FOUND: 'See what can be asked: tollgate models.',
-  PROVIDER_NOT_FOUND: 'See what can be asked: tollgate models.',
+  MODEL_NOT_FOUND: 'See what can be asked: `tollgate models`.',
+  PROVIDER_NOT_FOUND: 'See what can be asked: `tollgate models`.',
   NO_PROVIDER_READY: "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.",
   KEY_REJECTED: 'Check the key, then run `tollgate restart` so that the daemon sees the new one.',
   PROVIDER_QUOTA_EXHAUSTED: 'Your account at the provider has no money or quota left.',
-  RATE_LIMITED: 'Wait a little, or ask another model: tollgate models.',
-  PROVIDER_OVERLOADED: 'Wait a little, or ask another model: tollgate models.',
-  CONTEXT_TOO_LONG: 'Send less, or ask a model with a larger context: tollgate models.',
+  RATE_LIMITED: 'Wait a little, or ask another model: `tollgate models`.',
+  PROVIDER_OVERLOADED: 'Wait a little, or ask another model: `tollgate models`.',
+  CONTEXT_TOO_LONG: 'Send less, or ask a model with a larger context: `tollgate models`.',
   FIRST_TOKEN_TIMEOUT: 'Models that think long need more: routing.first_token_timeout in the config.',
   DEADLINE: 'Give it longer with --timeout.',
   SHUTTING_DOWN: 'Run it again: the daemon is stopping.',
@@ -64,6 +65,8 @@ function explainTollgateError(error: TollgateError, environment: Environment): E
   const hint = hintFor(error, environment);
   if (hint !== undefined) lines.push(hint);
   if (unreachable && environment.address !== undefined) lines.push(`TOLLGATE_ADDRESS says ${environment.address}.`);
+  // A cause means that somebody did answer before.
+  if (unreachable && environment.address === undefined && error.cause !== undefined) lines.push(`Its log: ${environment.home.logFile}`);
   if (error.reason === 'INTERNAL') lines.push(`The daemon's log may say more: ${environment.home.logFile}`);
   return { lines, exitCode: unreachable ? exitCode.unreachable : exitCode.refused };
 }
@@ -71,6 +74,8 @@ function explainTollgateError(error: TollgateError, environment: Environment): E
 export function explainError(error: unknown, environment: Environment): Explanation {
   if (error instanceof TollgateError) return explainTollgateError(error, environment);
   if (error instanceof CliError) return { lines: [`tollgate: ${error.message}`, ...error.hints], exitCode: error.exitCode };
+  const problem = fileProblem(error);
+  if (problem !== undefined) return { lines: [`tollgate: ${problem}`], exitCode: exitCode.refused };
   const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
   return { lines: [`tollgate: ${message}`], exitCode: exitCode.refused };
 }

@@ -1,4 +1,4 @@
-import { ListModelsResponse, type Model } from '../../gen/tollgate/v1/generate_service.ts';
+import { ListModelsResponse, type Model, type UnlistedProvider } from '../../gen/tollgate/v1/generate_service.ts';
 import { connect } from '../typescript/connect.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
@@ -8,11 +8,18 @@ import type { Console } from './console.ts';
 export interface ModelsOptions {
   readonly provider?: string;
   readonly json?: boolean;
+  /** Says why each provider that is not ready is not. */
+  readonly verbose?: boolean;
+}
+
+/** Whether a name says no more than the id, with or without its provider. */
+function repeats(name: string, id: string): boolean {
+  return name === id || id.endsWith(`/${name}`);
 }
 
 function row({ id, displayName, contextWindow, capabilities, inputModalities }: Model): string[] {
   const reads = inputModalities.filter((modality) => modality !== 'text').map((modality) => `reads ${modality}`);
-  return [id, displayName === id ? '' : displayName, contextWindow === undefined ? '' : String(contextWindow), [...capabilities, ...reads].join(', ')];
+  return [id, repeats(displayName, id) ? '' : displayName, contextWindow === undefined ? '' : String(contextWindow), [...capabilities, ...reads].join(', ')];
 }
 
 async function table(found: readonly Model[]): Promise<string> {
@@ -30,6 +37,19 @@ async function table(found: readonly Model[]): Promise<string> {
   return lines.toString().split('\n').map((line) => `${line.trimEnd()}\n`).join('');
 }
 
+function sayUnlisted(all: readonly UnlistedProvider[], options: ModelsOptions, console: Console): void {
+  if (options.verbose === true || options.provider !== undefined) {
+    for (const { provider, reason, message } of all) {
+      const who = message.startsWith(`${provider}:`) ? '' : `${provider}: `;
+      console.say(`${who}${message} (${reason})`, 'dim');
+    }
+    return;
+  }
+  // It is a kind of provider, which is one only once the config says where.
+  const waiting = all.filter(({ provider, reason }) => provider !== 'openai-compatible' || reason !== 'SETTING_MISSING');
+  if (waiting.length > 0) console.say(`not ready: ${waiting.map(({ provider, reason }) => `${provider} (${reason})`).join(', ')}`, 'dim');
+}
+
 export async function models(filter: string | undefined, options: ModelsOptions, host: CliHost, console: Console): Promise<number> {
   using tollgate = await connect({ environment: host.environment });
   const list = await tollgate.listModels({ filter, provider: options.provider });
@@ -40,9 +60,6 @@ export async function models(filter: string | undefined, options: ModelsOptions,
   }
   if (list.models.length > 0) await console.out.write(console.safe(await table(list.models)));
   else console.say('tollgate: no model to show.');
-  for (const { provider, reason, message } of list.unlistedProviders) {
-    const who = message.startsWith(`${provider}:`) ? '' : `${provider}: `;
-    console.say(`${who}${message} (${reason})`, 'dim');
-  }
+  sayUnlisted(list.unlistedProviders, options, console);
   return exitCode.done;
 }

@@ -4,6 +4,7 @@ import type { Tollgate } from '../typescript/tollgate.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
+import { configProblem } from './config-problem.ts';
 import { hasLeft } from './running-daemon.ts';
 import { spawnDaemon } from './spawn-daemon.ts';
 
@@ -59,6 +60,9 @@ export async function openOrStart(host: CliHost, console: Console, signal?: Abor
   } catch (error) {
     if (error instanceof TollgateError && error.reason === 'DAEMON_UNREACHABLE') return startAndConnect(host, console, signal);
     throw error;
+  }
+  if (daemon.configProblem !== undefined) {
+    console.say(`tollgate: ${configProblem(daemon.configProblem, environment.home.configFile)}\nUntil it is mended, the daemon goes on with the config before it.`, 'yellow');
   }
   return daemon.version === host.version ? tollgate : replaceOtherVersion(host, console, tollgate, daemon, signal);
 }

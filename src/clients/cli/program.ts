@@ -6,6 +6,7 @@ import { parseDuration } from '../../duration.ts';
 function duration(text: string): number {
   const milliseconds = parseDuration(text);
   if (milliseconds === undefined) throw new InvalidArgumentError('Write a duration such as 90s, 5m, 12h or 30d.');
+  if (milliseconds < 1) throw new InvalidArgumentError('Write a duration longer than nothing.');
   return milliseconds;
 }
 
@@ -15,8 +16,8 @@ function wholeNumber(text: string): number {
   return number;
 }
 
-function decimal(text: string): number {
-  if (!/^\d+(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Write a number such as 0.7.');
+function temperature(text: string): number {
+  if (!/^\d+(\.\d+)?$/.test(text) || Number(text) > 2) throw new InvalidArgumentError('Write a number from 0 to 2, such as 0.7.');
   return Number(text);
 }
 
@@ -32,7 +33,7 @@ Examples:
   tollgate models llama
   tollgate token create my-app --scope generate --ttl 30d
 
-Exit codes: 0 done, 1 the daemon said no, 2 wrong use, 3 daemon not reachable.`;
+Exit codes: 0 done, 1 the daemon said no, 2 wrong use, 3 daemon not reachable,\n130 Ctrl-C.`;
 
 function addDaemonVerbs(program: Command, host: CliHost, console: Console, end: (code: number) => void): void {
   const dev = (): Option => new Option('--dev', 'ask nobody for a token (loopback only; for trying things out)');
@@ -61,7 +62,7 @@ function addAskingVerbs(program: Command, host: CliHost, console: Console, end: 
     .addOption(system())
     .addOption(new Option('-i, --image <file>', 'a picture to show (repeatable)').argParser(collect))
     .addOption(new Option('--max-output-tokens <n>', 'the most tokens of the answer').argParser(wholeNumber))
-    .addOption(new Option('--temperature <n>', 'how freely the model picks, 0 to 2').argParser(decimal))
+    .addOption(new Option('--temperature <n>', 'how freely the model picks, 0 to 2').argParser(temperature))
     .option('--effort <word>', "how much to think, in the provider's words, e.g. low, high")
     .addOption(new Option('--timeout <duration>', 'give up after this long, e.g. 90s').argParser(duration))
     .option('--show-reasoning', 'show what the model thinks, on standard error')
@@ -73,6 +74,7 @@ function addAskingVerbs(program: Command, host: CliHost, console: Console, end: 
     .addOption(system())
     .option('--show-reasoning', 'show what the model thinks, on standard error')
     .option('-q, --quiet', 'no usage lines')
+    .option('--no-history', `do not keep what is typed at a terminal (else it stays in ${host.environment.home.chatHistoryFile})`)
     .action(async (options) => end(await (await import('./chat.ts')).chat(options, host, console)));
   program.command('embed').description('turn texts into vectors, one a line; without texts, each line of standard input is one')
     .argument('[texts...]', 'the texts')
@@ -84,6 +86,7 @@ function addAskingVerbs(program: Command, host: CliHost, console: Console, end: 
   program.command('models').description('list the models that can be asked now')
     .argument('[filter]', 'only ids that hold these words')
     .option('-p, --provider <name>', 'only this provider')
+    .option('-v, --verbose', 'say why each provider that is not ready is not')
     .option('--json', 'one JSON object')
     .action(async (filter, options) => end(await (await import('./models.ts')).models(filter, options, host, console)));
 }
@@ -106,8 +109,8 @@ export function buildProgram(host: CliHost, console: Console, end: (code: number
   const program = new Command('tollgate')
     .description('One daemon holds the keys of your language models, and streams their answers.')
     .version(host.version, '-V, --version')
-    .helpCommand('help [command]', 'show how a command is used')
-    .showHelpAfterError('(tollgate --help shows how it is used)')
+    .helpCommand(false)
+    .showHelpAfterError(`(${host.command} --help shows how it is used)`)
     .configureOutput({
       writeOut: (text) => void console.out.write(text),
       writeErr: (text) => void console.err.write(text),
@@ -118,5 +121,11 @@ export function buildProgram(host: CliHost, console: Console, end: (code: number
   addAskingVerbs(program, host, console, end);
   addDaemonVerbs(program, host, console, end);
   addTokenVerbs(program, host, console, end);
+  program.command('help').description('show how a command is used').argument('[command...]', 'which one')
+    .action((names: string[]) => {
+      const found = names.reduce<Command | undefined>((parent, name) => parent?.commands.find((command) => command.name() === name), program);
+      if (found === undefined) return program.error(`error: there is no command '${names.join(' ')}'`);
+      found.outputHelp();
+    });
   return program;
 }

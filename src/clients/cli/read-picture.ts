@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Picture } from '../typescript/messages.ts';
 import { CliError, exitCode } from './cli-error.ts';
+import { fileProblem } from './file-problem.ts';
 
 /** How the formats begin that models read. */
 function mediaTypeOf(data: Buffer): string | undefined {
@@ -17,7 +18,7 @@ export async function readPicture(path: string): Promise<Picture> {
   try {
     data = await readFile(path);
   } catch (error) {
-    throw new CliError(exitCode.wrongUse, `The image ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CliError(exitCode.wrongUse, fileProblem(error, path) ?? `The image ${path} cannot be read: ${String(error)}`);
   }
   const mediaType = mediaTypeOf(data);
   if (mediaType === undefined) throw new CliError(exitCode.wrongUse, `${path} is no PNG, JPEG, GIF or WebP image.`);

@@ -16,12 +16,12 @@ function mayHaveText(stdin: CliHost['stdin']): boolean {
   }
 }
 
-/** All of standard input, or undefined when `patience` ends before its first byte. */
-async function readAll(stdin: NodeJS.ReadStream, patience: number | undefined, signal: AbortSignal): Promise<string | undefined> {
+/** All of standard input, or nothing when `signal` fires. Calls `late` once when nothing came for 3 s. */
+async function readAll(stdin: NodeJS.ReadStream, late: () => void, signal: AbortSignal): Promise<string> {
   const chunks: Buffer[] = [];
-  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>();
-  const timer = patience === undefined ? undefined : setTimeout(() => resolve(undefined), patience);
-  const interrupt = (): void => resolve(undefined);
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const timer = setTimeout(late, firstByteMs);
+  const interrupt = (): void => resolve('');
   stdin.on('data', (chunk: Buffer) => {
     clearTimeout(timer);
     chunks.push(chunk);
@@ -40,22 +40,18 @@ async function readAll(stdin: NodeJS.ReadStream, patience: number | undefined, s
 }
 
 /**
- * The prompt: the words given, then what standard input holds. A program that starts us with a pipe and never closes it shall not
- * hang: after words, the pipe gets 3 s for its first byte. The single word "-" waits for it.
+ * The prompt: the words given, then what standard input holds. It is never sent without its input, however late that comes: the
+ * answer would be wrong and paid. So that a pipe which nobody closes does not look like a hang, a wait of 3 s is told.
  */
 export async function readPrompt(words: readonly string[], host: CliHost, console: Console, signal: AbortSignal): Promise<string> {
   const waits = words.length === 1 && words[0] === '-';
   const given = waits ? '' : words.join(' ').trim();
-  let piped: string | undefined = '';
-  if (given === '' && (waits || !host.stdin.isTTY)) {
-    piped = await readAll(host.stdin, undefined, signal);
-  } else if (given !== '' && mayHaveText(host.stdin)) {
-    piped = await readAll(host.stdin, firstByteMs, signal);
-    if (piped === undefined && !signal.aborted) {
-      console.say('tollgate: nothing came on standard input within 3 s, so the prompt is the words alone. `tollgate generate -` waits.');
-    }
-  }
-  const text = [given, piped ?? ''].filter((piece) => piece.trim() !== '').join('\n\n');
+  const readsInput = given === '' ? waits || !host.stdin.isTTY : mayHaveText(host.stdin);
+  const late = (): void => {
+    if (!host.stdin.isTTY) console.say('tollgate: waiting for standard input. If there is none, add </dev/null.');
+  };
+  const piped = readsInput ? await readAll(host.stdin, late, signal) : '';
+  const text = [given, piped].filter((piece) => piece.trim() !== '').join('\n\n');
   if (text === '' && !signal.aborted) {
     throw new CliError(exitCode.wrongUse, 'There is no prompt.', 'Try: tollgate generate "Why is the sky blue?"   or   tollgate generate < file');
   }

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, open } from 'node:fs/promises';
 import { type DaemonFile, readDaemonFile } from '../typescript/daemon-file.ts';
 import { CliError, exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import { logLength, logSince } from './daemon-log.ts';
+import { prepareHome } from './prepare-home.ts';
 import { findRunningDaemon } from './running-daemon.ts';
 import { waitForFile } from './wait-for-file.ts';
 
@@ -25,11 +25,8 @@ export interface SpawnOptions {
 }
 
 async function spawnDetached(host: CliHost, options: SpawnOptions): Promise<ChildProcess> {
-  const { stateDir, runDir, logFile } = host.environment.home;
-  // waitForFile watches the folder before the daemon has made it.
-  await mkdir(stateDir, { recursive: true, mode: 0o700 });
-  await mkdir(runDir, { recursive: true, mode: 0o700 });
-  const log = await open(logFile, 'a', 0o600);
+  const { logFile } = host.environment.home;
+  const log = await prepareHome(host);
   try {
     const [command, ...args] = host.daemonCommand;
     if (options.autoStarted) args.push('--auto-started');

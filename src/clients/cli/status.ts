@@ -5,6 +5,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
+import { configProblem } from './config-problem.ts';
 import { findRunningDaemon } from './running-daemon.ts';
 
 interface Caller {
@@ -22,6 +23,7 @@ interface Found {
   readonly grpc?: string | null;
   readonly http?: string | null;
   readonly embedded?: boolean;
+  readonly configProblem?: string | undefined;
 }
 
 async function findLocal(host: CliHost): Promise<Found> {
@@ -50,12 +52,12 @@ async function askWhoAmI(host: CliHost): Promise<Caller> {
   }
 }
 
-async function asJson(found: Found, caller: Caller, host: CliHost): Promise<string> {
+async function asJson({ configProblem: problem, ...found }: Found, caller: Caller, host: CliHost): Promise<string> {
   const who = caller.whoAmI && await canonicalJson('tollgate.v1.WhoAmIResponse', WhoAmIResponse.encode(caller.whoAmI));
   const { home } = host.environment;
   const whoAmI: unknown = who === undefined ? null : JSON.parse(who);
   return JSON.stringify({
-    ...found, config_file: home.configFile, state_dir: home.stateDir, log_file: home.logFile, cli_version: host.version, who_am_i: whoAmI,
+    ...found, config_file: home.configFile, config_problem: problem ?? null, state_dir: home.stateDir, log_file: home.logFile, cli_version: host.version, who_am_i: whoAmI,
   });
 }
 
@@ -80,9 +82,10 @@ function asText(found: Found, caller: Caller, host: CliHost): string {
     if (found.http !== undefined) rows.push(['http', found.http ?? 'off']);
     rows.push(['you', callerLine(caller)]);
   } else {
-    rows.push(['daemon', found.address === undefined ? 'not running; start it with `tollgate start`' : `nobody answers at ${found.address}`]);
+    rows.push(['daemon', found.address === undefined ? `not running; start it with \`${host.command} start\`` : `nobody answers at ${found.address}`]);
   }
-  rows.push(['config', host.environment.home.configFile], ['log', host.environment.home.logFile]);
+  const { configFile } = host.environment.home;
+  rows.push(['config', found.configProblem === undefined ? configFile : configProblem(found.configProblem, configFile)], ['log', host.environment.home.logFile]);
   return rows.map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join('');
 }
 

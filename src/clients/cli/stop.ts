@@ -45,7 +45,17 @@ export async function stopDaemon(host: CliHost, console: Console): Promise<Daemo
   return file;
 }
 
+/** These verbs manage the daemon of this home: with TOLLGATE_ADDRESS the caller means another one. */
+export function refuseElsewhere(verb: string, { environment }: CliHost): void {
+  if (environment.address === undefined) return;
+  throw new CliError(
+    exitCode.wrongUse, `TOLLGATE_ADDRESS says ${environment.address}, but \`tollgate ${verb}\` manages only the daemon of this home.`,
+    `To ${verb} that one: unset TOLLGATE_ADDRESS.`,
+  );
+}
+
 export async function stop(host: CliHost, console: Console): Promise<number> {
+  refuseElsewhere('stop', host);
   const stopped = await stopDaemon(host, console);
   await console.out.write(stopped === undefined ? 'No tollgated runs.\n' : `tollgated stopped (pid ${stopped.pid}).\n`);
   return exitCode.done;

@@ -34,8 +34,8 @@ function cancelOn(signal: AbortSignal | undefined, call: Cancellable): () => voi
   return () => signal.removeEventListener('abort', cancel);
 }
 
-function failure(error: unknown, signal: AbortSignal | undefined): Error {
-  return signal?.aborted === true ? cancelled(signal.reason) : readStatus(error);
+function failure(error: unknown, { signal, timeoutMs }: CallOptions, begun: boolean): Error {
+  return signal?.aborted === true ? cancelled(signal.reason) : readStatus(error, { timeoutMs, begun });
 }
 
 function unaryOnce<Request, Response>(
@@ -45,7 +45,7 @@ function unaryOnce<Request, Response>(
     const done = (error: ServiceError | null, response?: Response): void => {
       release();
       if (error === null && response !== undefined) resolve(response);
-      else reject(failure(error, options.signal));
+      else reject(failure(error, options, false));
     };
     const call = client.makeUnaryRequest(
       method.path, method.requestSerialize, method.responseDeserialize, request, callMetadata(token), grpcOptions(options), done,
@@ -70,7 +70,9 @@ export async function unary<Request, Response>(
   }
 }
 
-async function* readStream<Response>(stream: ClientReadableStream<Response>, signal: AbortSignal | undefined): AsyncGenerator<Response, void> {
+async function* readStream<Response>(stream: ClientReadableStream<Response>, options: CallOptions): AsyncGenerator<Response, void> {
+  const { signal } = options;
+  let begun = false;
   // grpc-js tells a status that comes after the reader left as an 'error' event, which would end the process.
   stream.on('error', () => undefined);
   const release = cancelOn(signal, stream);
@@ -78,11 +80,12 @@ async function* readStream<Response>(stream: ClientReadableStream<Response>, sig
     for await (const response of stream) {
       if (signal?.aborted === true) break;
       const received: Response = response;
+      begun = true;
       yield received;
     }
     if (signal?.aborted === true) throw cancelled(signal.reason);
   } catch (error) {
-    throw failure(error, signal);
+    throw failure(error, options, begun);
   } finally {
     release();
     stream.cancel();
@@ -105,7 +108,7 @@ export async function* serverStream<Request, Response>(
       method.path, method.requestSerialize, method.responseDeserialize, request, callMetadata(token), grpcOptions(options),
     );
     try {
-      for await (const response of readStream(stream, options.signal)) {
+      for await (const response of readStream(stream, options)) {
         begun = true;
         yield response;
       }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { type ChannelOptions, Client, connectivityState, credentials, Metadata } from '@grpc/grpc-js';
 import type { Environment } from '../../environment.ts';
 import { daemonAddress, type DaemonFile, readDaemonFile } from './daemon-file.ts';
+import { maxResponseBytes } from './read-status.ts';
 import { daemonUnreachable, TollgateError } from './tollgate-error.ts';
 
 /** Where the daemon is and how to prove who calls. What is not set comes from the environment, then from the daemon's files. */
@@ -29,7 +30,7 @@ export interface Connection {
 const channelOptions: ChannelOptions = {
   'grpc.keepalive_time_ms': 60_000,
   'grpc.keepalive_timeout_ms': 20_000,
-  'grpc.max_receive_message_length': 4 * 1024 * 1024,
+  'grpc.max_receive_message_length': maxResponseBytes,
   // A proxy of the environment is for the internet: the daemon is on this machine.
   'grpc.enable_http_proxy': 0,
   'grpc.enable_channelz': 0,

@@ -12,6 +12,8 @@ export interface DaemonFile {
   readonly http: string | null;
   /** Whether the daemon runs inside another app: it is that app's to stop. */
   readonly embedded: boolean;
+  /** Why the config that was last saved cannot be used; the one before it is in force. Undefined when it can. */
+  readonly configProblem?: string | undefined;
 }
 
 function field(record: object, name: string): unknown {
@@ -40,6 +42,7 @@ export function parseDaemonFile(text: string): DaemonFile | undefined {
     socket: textOrNull(field(value, 'socket')),
     http: textOrNull(field(value, 'http')),
     embedded: field(value, 'embedded') === true,
+    configProblem: textOrNull(field(value, 'config_problem')) ?? undefined,
   };
 }
 

@@ -4,6 +4,17 @@ import { Status } from '../../gen/google/rpc/status.ts';
 import { GenerationFailure } from '../../gen/tollgate/v1/generate_service.ts';
 import { type StatusName, TollgateError } from './tollgate-error.ts';
 
+/** The largest message that this library takes from a daemon, in bytes. */
+export const maxResponseBytes = 4 * 1024 * 1024;
+
+/** What is known of a call that failed. */
+export interface CallFacts {
+  /** The deadline that the caller gave, in milliseconds. */
+  readonly timeoutMs?: number | undefined;
+  /** Whether a part of the answer had come. */
+  readonly begun?: boolean;
+}
+
 interface Details {
   info?: ErrorInfo;
   retry?: RetryInfo;
@@ -83,8 +94,23 @@ function isRetryable(code: StatusName, info: ErrorInfo | undefined, retry: Retry
   return code === 'UNAVAILABLE' || retry !== undefined;
 }
 
+/** What the transport's own statuses mean to who called. Undefined where nothing more is known than they say. */
+function transportMessage(code: StatusName, details: string, { timeoutMs, begun = false }: CallFacts): string | undefined {
+  if (code === 'DEADLINE_EXCEEDED' && timeoutMs !== undefined) {
+    return begun ? `The answer was not whole within ${timeoutMs} ms.` : `No answer within ${timeoutMs} ms.`;
+  }
+  if (code === 'UNAVAILABLE') {
+    return begun ? 'The daemon went away in the middle of the answer, which is not whole.' : `The connection to the daemon broke: ${details || 'nobody says why'}.`;
+  }
+  const [, size, limit] = (code === 'RESOURCE_EXHAUSTED' && /^Received message larger than max \((\d+) vs\.? (\d+)\)/.exec(details)) || [];
+  if (limit === undefined) return undefined;
+  return Number(limit) === maxResponseBytes
+    ? `The daemon's answer has ${size} bytes; this library takes ${limit} at a time.`
+    : `The request has ${size} bytes, which is larger than limits.max_request_bytes (${limit} bytes).`;
+}
+
 /** Turns what grpc-js rejects with into a TollgateError. */
-export function readStatus(error: unknown): TollgateError {
+export function readStatus(error: unknown, call: CallFacts = {}): TollgateError {
   if (error instanceof TollgateError) return error;
   if (!isCallStatus(error)) {
     return new TollgateError({
@@ -97,7 +123,7 @@ export function readStatus(error: unknown): TollgateError {
   return new TollgateError({
     reason: info?.reason || transportReasons[code] || code,
     code,
-    message: error.details || `The call ended with ${code}.`,
+    message: (info === undefined ? transportMessage(code, error.details, call) : undefined) || error.details || `The call ended with ${code}.`,
     metadata: info?.metadata ?? {},
     retryable: isRetryable(code, info, retry),
     retryAfterMs: milliseconds(retry),

@@ -1,11 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import type * as z from 'zod';
 import type { Manifest } from '../../plugins/provider.ts';
 import { DEFAULT_CONFIG, type Config } from './config.ts';
 import { ConfigError, type ConfigIssue } from './config-error.ts';
 import { providerIssues } from './provider-issues.ts';
-
-const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+import { readConfigFile } from './read-config-file.ts';
 
 const say = (issue: z.core.$ZodIssue): ConfigIssue => {
   const path = issue.path.map(String).join('.');
@@ -35,13 +33,8 @@ function aliasIssues(config: Config, instances: ReadonlySet<string>): readonly C
  * and what to write there; checks the providers' settings against the plugins that ship.
  */
 export async function loadConfig(file: string, manifests: readonly Manifest[]): Promise<Config> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (isMissing(error)) return DEFAULT_CONFIG;
-    throw new ConfigError(file, [{ path: '', message: `the file cannot be read: ${error instanceof Error ? error.message : String(error)}` }]);
-  }
+  const text = await readConfigFile(file);
+  if (text === undefined) return DEFAULT_CONFIG;
   let json: unknown;
   try {
     json = JSON.parse(text.replace(/^\uFEFF/, ''));

@@ -36,7 +36,12 @@ const provider = z.strictObject({
   base_url: baseUrl.optional(),
   default_model: z.string().min(1).optional().describe("The model that auto asks it for; the plugin's own when absent."),
   settings: z.record(z.string(), z.union([z.string(), z.boolean(), z.int()])).default({}).describe("The plugin's settings."),
-  key_env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable').optional().describe('The environment variable that holds the key.'),
+  key_env: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable')
+    .refine((name) => !/^TOLLGATE_/i.test(name), "Tollgate's own variables are never sent to a provider; name the variable that holds this provider's key")
+    .optional()
+    .describe('The environment variable that holds the key.'),
 });
 
 const empty = (what: string) => z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? `${what} cannot be configured in this version` : undefined) }).default({});
@@ -52,6 +57,7 @@ export const configSchema = z.strictObject({
       grpc: address.nullable().optional().describe('gRPC. Default "127.0.0.1:4780".'),
       http: address.nullable().optional().describe('Kept for the HTTP front; this version does not listen on it.'),
     })
+    .refine(({ socket, grpc }) => socket || grpc !== null, 'nothing would be listened on: leave "socket" on, or give "grpc" an address')
     .prefault({}),
   default_model: z.string().min(1).default(DEFAULT_CONFIG.defaultModel),
   providers: z.record(z.string().regex(INSTANCE_NAME, 'an instance is named with a-z, 0-9, ".", "_" and "-", at most 64 characters'), provider).default({}),

@@ -5,6 +5,8 @@ export interface ErrorFacts {
   readonly status?: number | undefined;
   readonly type?: string | undefined;
   readonly code?: string | undefined;
+  /** More such words, which stand deeper in the error. */
+  readonly words?: readonly string[];
   readonly message: string;
 }
 
@@ -17,6 +19,8 @@ const BY_WORD: Readonly<Record<string, ErrorClass>> = {
   billing_error: ErrorClass.BILLING,
   payment_required: ErrorClass.BILLING,
   insufficient_balance: ErrorClass.BILLING,
+  'personal-team-blocked:spending-limit': ErrorClass.BILLING,
+  blocked_api_access: ErrorClass.QUOTA,
   weight_exceeds_budget: ErrorClass.QUOTA,
   organization_spend_limit_exceeded: ErrorClass.QUOTA,
   project_spend_limit_exceeded: ErrorClass.QUOTA,
@@ -25,6 +29,7 @@ const BY_WORD: Readonly<Record<string, ErrorClass>> = {
   in_flight_budget_exhausted: ErrorClass.RATE_LIMIT,
   context_length_exceeded: ErrorClass.CONTEXT_LENGTH,
   context_window_exceeded: ErrorClass.CONTEXT_LENGTH,
+  exceed_context_size_error: ErrorClass.CONTEXT_LENGTH,
   content_filter: ErrorClass.CONTENT_FILTER,
   content_policy_violation: ErrorClass.CONTENT_FILTER,
   model_not_found: ErrorClass.NOT_FOUND,
@@ -36,15 +41,18 @@ const BY_WORD: Readonly<Record<string, ErrorClass>> = {
   authentication_error: ErrorClass.AUTH,
   api_key_invalid: ErrorClass.AUTH,
   permission_error: ErrorClass.PERMISSION,
+  organization_restricted: ErrorClass.PERMISSION,
   unsupported_country_region_territory: ErrorClass.PERMISSION,
   overloaded_error: ErrorClass.OVERLOADED,
   provider_overloaded: ErrorClass.OVERLOADED,
   server_overloaded: ErrorClass.OVERLOADED,
   capacity_exceeded: ErrorClass.OVERLOADED,
+  unavailable_error: ErrorClass.OVERLOADED,
   insufficient_system_resource: ErrorClass.OVERLOADED,
   provider_unavailable: ErrorClass.SERVER,
   rate_limit_exceeded: ErrorClass.RATE_LIMIT,
   rate_limit_error: ErrorClass.RATE_LIMIT,
+  rate_limited: ErrorClass.RATE_LIMIT,
   slow_down: ErrorClass.RATE_LIMIT,
   api_error: ErrorClass.SERVER,
   server_error: ErrorClass.SERVER,
@@ -55,11 +63,12 @@ const BY_WORD: Readonly<Record<string, ErrorClass>> = {
 
 /** What only the message tells apart. */
 const BY_MESSAGE: readonly (readonly [RegExp, ErrorClass])[] = [
-  [/credit balance is too low|used all available credits|insufficient balance|extra usage is required/i, ErrorClass.BILLING],
-  [/specified API usage limits|reached your (session|hourly|daily|weekly|monthly) usage limit|used up your daily free allocation/i, ErrorClass.QUOTA],
-  [/prompt is too long|maximum context length|context (length|window) (of|is|exceeded)|exceed(?:s|ed)? (?:the|this) (?:model(?:'s)? )?(?:maximum )?context|exceeds? context limit|longer than the context|context size/i, ErrorClass.CONTEXT_LENGTH],
+  [/credit balance is too low|used all available credits|run out of credits|insufficient balance|extra usage is required/i, ErrorClass.BILLING],
+  [/specified API usage limits|reached your (session|hourly|daily|weekly|monthly) usage limit|used up your daily free allocation|usage limit reached/i, ErrorClass.QUOTA],
+  [/prompt is too long|maximum context length|context (length|window) (of|is|exceeded)|exceed(?:s|ed)? (?:the|this) (?:model(?:'s)? )?(?:maximum )?context|exceeds? context limit|longer than the context|context size|maximum prompt length|prompt exceeds max length|max_new_tokens. must be <=/i, ErrorClass.CONTEXT_LENGTH],
+  [/violates usage guidelines|potentially unsafe or sensitive content/i, ErrorClass.CONTENT_FILTER],
   [/api key not valid|incorrect api key|invalid api key/i, ErrorClass.AUTH],
-  [/no such model|model .* not found|does not exist or you do not have access/i, ErrorClass.NOT_FOUND],
+  [/no such model|model .{0,200} not found|does not exist or you do not have access/i, ErrorClass.NOT_FOUND],
 ];
 
 const BY_STATUS: Readonly<Record<number, ErrorClass>> = {
@@ -101,7 +110,7 @@ const lookUp = (table: Readonly<Record<string, ErrorClass>>, word: string | unde
 export function errorClassOf(facts: ErrorFacts, codes: Readonly<Record<string, ErrorClass>> = {}): ErrorClass {
   const own = lookUp(codes, facts.code);
   if (own !== undefined) return own;
-  const words = [facts.code, facts.type].flatMap((word) => lookUp(BY_WORD, word?.toLowerCase()) ?? []);
+  const words = [...(facts.words ?? []), facts.code, facts.type].flatMap((word) => lookUp(BY_WORD, word?.toLowerCase()) ?? []);
   const exact = words.find((word) => !VAGUE.has(word));
   if (exact !== undefined) return exact;
   const said = BY_MESSAGE.find(([pattern]) => pattern.test(facts.message))?.[1];

@@ -3,8 +3,9 @@ import { pipeline, Readable, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Agent, Dispatcher } from 'undici';
 import { ErrorClass, ProviderError } from '../provider.ts';
-import { clip } from './clip.ts';
+import { isTooHeavy } from './json-weight.ts';
 import { answerError, type AnswerErrorContext } from './provider-answer-error.ts';
+import { readErrorText } from './read-error-text.ts';
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST';
@@ -32,10 +33,8 @@ export interface Exchange {
   close(): void;
 }
 
-/** The most bytes of an error's body that are read. */
-const MAX_ERROR_BYTES = 64 * 1024;
 /** The most bytes of an answer that comes as one JSON body. */
-const MAX_JSON_BYTES = 64 * 1024 * 1024;
+const MAX_JSON_BYTES = 32 * 1024 * 1024;
 
 let shared: Promise<Agent> | undefined;
 
@@ -44,6 +43,9 @@ const agent = (): Promise<Agent> =>
   (shared ??= import('undici').then(
     (undici) => new undici.Agent({ allowH2: false, headersTimeout: 0, bodyTimeout: 0, connect: { timeout: 60_000 }, maxHeaderSize: 64 * 1024 }),
   ));
+
+/** Loads the HTTP client, so that the first request need not wait for it. */
+export const prepareHttp = async (): Promise<void> => void (await agent());
 
 const codeOf = (error: unknown): string | undefined =>
   error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
@@ -58,6 +60,9 @@ function networkError(error: unknown, url: string, stage: 'connecting' | 'waitin
     return new ProviderError(ErrorClass.AUTH, 'the key or a setting holds characters that cannot be sent in an HTTP header', { code });
   }
   const { host } = new URL(url);
+  if (code?.startsWith('HPE_') === true || code === 'UND_ERR_HEADERS_OVERFLOW') {
+    return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with ${code === 'UND_ERR_HEADERS_OVERFLOW' ? 'more headers than any provider has' : 'something that is no HTTP/1.1: is base_url right?'} (${code})`, { code });
+  }
   const what = stage === 'connecting' ? `cannot reach ${host}` : `${host} broke the connection before it answered`;
   return new ProviderError(ErrorClass.NETWORK, `${what}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });
 }
@@ -196,7 +201,7 @@ function decode({ body, headers }: Answer): AsyncIterable<Buffer> {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === '' || encoding === 'identity') return body;
   const decoder = DECODERS.get(encoding)?.();
-  if (decoder === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer comes in the encoding "${clip(encoding, 64)}", which nobody asked for`);
+  if (decoder === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the answer comes in an encoding that nobody asked for');
   return pipeline(body, decoder, () => {});
 }
 
@@ -226,29 +231,34 @@ export async function readText(answer: Pick<Answer, 'body'>, maxBytes: number): 
 export async function throwUnlessOk(answer: Answer, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<void> {
   if (answer.status >= 200 && answer.status < 300) return;
   if (answer.status < 400) {
-    await readText(answer, MAX_ERROR_BYTES).catch(() => undefined);
+    await readErrorText(answer);
     throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider redirects elsewhere (HTTP ${answer.status}); redirects are not followed: set base_url to the final address`, { httpStatus: answer.status });
   }
-  const text = await readText(answer, MAX_ERROR_BYTES).catch(() => undefined);
-  throw answerError(text ?? '', { ...context, status: answer.status, headers: answer.headers });
+  throw answerError(await readErrorText(answer), { ...context, status: answer.status, headers: answer.headers });
 }
 
 /** Asks for one JSON value. */
 export async function fetchJson(request: HttpRequest, context: Pick<AnswerErrorContext, 'key' | 'codes'>): Promise<unknown> {
-  const answer = await (await send(request)).answer();
-  await throwUnlessOk(answer, context);
-  return parseWhole(await readJsonText(answer));
+  const exchange = await send(request);
+  try {
+    const answer = await exchange.answer();
+    await throwUnlessOk(answer, context);
+    return parseWhole(await readJsonText(answer));
+  } finally {
+    exchange.close();
+  }
 }
 
 /** Reads the text of an answer that is one JSON value. */
-export async function readJsonText(answer: Pick<Answer, 'body'>): Promise<string> {
-  const text = await readText(answer, MAX_JSON_BYTES);
-  if (text === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer is larger than ${MAX_JSON_BYTES} bytes`);
+export async function readJsonText(answer: Pick<Answer, 'body'>, maxBytes = MAX_JSON_BYTES): Promise<string> {
+  const text = await readText(answer, maxBytes);
+  if (text === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `the answer is larger than ${maxBytes} bytes`);
   return text;
 }
 
 /** Parses a body that is one JSON value. A body that stops in its middle is a cut answer. */
 export function parseWhole(text: string): unknown {
+  if (isTooHeavy(text)) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the answer has more parts than any answer has');
   try {
     return JSON.parse(text);
   } catch {

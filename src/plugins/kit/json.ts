@@ -29,6 +29,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** JSON text of a value that came as JSON. Undefined when it is nested too deeply to be written. */
+export function jsonText(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return undefined;
+  }
+}
+
 class RawJson {
   readonly text: string;
   constructor(text: string) {

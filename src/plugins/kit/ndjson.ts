@@ -1,4 +1,5 @@
 import { ErrorClass, ProviderError } from '../provider.ts';
+import { isTooHeavy } from './json-weight.ts';
 import type { JsonObject } from './json.ts';
 import { isObject, parseJson } from './json.ts';
 
@@ -6,7 +7,7 @@ import { isObject, parseJson } from './json.ts';
 export const MAX_LINE_CHARS = 4 * 1024 * 1024;
 
 const tooLong = (): ProviderError =>
-  new ProviderError(ErrorClass.INVALID_RESPONSE, `a line of the answer is longer than ${MAX_LINE_CHARS} characters`);
+  new ProviderError(ErrorClass.INVALID_RESPONSE, `a line of the answer is longer than ${MAX_LINE_CHARS} characters, or has more parts than any answer has`);
 
 /** The objects up to the first line that holds none. */
 function parseLines(lines: readonly string[]): { readonly objects: readonly JsonObject[]; readonly complete: boolean } {
@@ -38,7 +39,7 @@ export async function* readNdjson(body: AsyncIterable<Uint8Array>): AsyncGenerat
     pendingChars += text.length;
     if (text.includes('\n')) {
       const lines = pending.join('').split('\n');
-      if (lines.some((line) => line.length > MAX_LINE_CHARS)) throw tooLong();
+      if (lines.some((line) => line.length > MAX_LINE_CHARS || isTooHeavy(line))) throw tooLong();
       const rest = lines.pop() ?? '';
       pending = [rest];
       pendingChars = rest.length;

@@ -1,11 +1,13 @@
 import { FinishReason } from '../../gen/tollgate/v1/content.ts';
 import { ErrorClass, finish, ProviderError, reasoningDelta, textDelta, toolCallDelta, type ProviderEvent, type TokenUsage } from '../provider.ts';
-import { errorClassOf } from './error-class.ts';
+import { clip } from './clip.ts';
 import { arrayOf, isObject, objectOf, stringOf, wordOf, type JsonObject } from './json.ts';
 import type { ChatDialect, Keepsake } from './openai-chat-dialect.ts';
 import { addUsage, chatCost, chatUsage } from './openai-chat-usage.ts';
 import { Parts } from './parts.ts';
 import { answerError, isErrorBody, truncated } from './provider-answer-error.ts';
+import type { AnswerReader } from './read-answer.ts';
+import { redact } from './redact.ts';
 
 export interface ChatAnswerContext {
   /** The plugin's type: the key of what it keeps in `provider_metadata_json`. */
@@ -21,15 +23,26 @@ export interface ChatAnswerContext {
 const FINISH_WORDS: Readonly<Record<string, FinishReason>> = {
   stop: FinishReason.STOP,
   eos: FinishReason.STOP,
+  eos_token: FinishReason.STOP,
+  stop_sequence: FinishReason.STOP,
   length: FinishReason.LENGTH,
   model_length: FinishReason.LENGTH,
+  model_context_window_exceeded: FinishReason.LENGTH,
   tool_calls: FinishReason.TOOL_CALL,
   function_call: FinishReason.TOOL_CALL,
   content_filter: FinishReason.CONTENT_FILTER,
+  sensitive: FinishReason.CONTENT_FILTER,
 };
 
 /** Finish words that tell a failure, not an end. */
-const FAILURE_WORDS: ReadonlySet<string> = new Set(['error', 'insufficient_system_resource']);
+const FAILURE_WORDS: ReadonlyMap<string, ErrorClass> = new Map([
+  ['error', ErrorClass.INVALID_RESPONSE],
+  ['insufficient_system_resource', ErrorClass.OVERLOADED],
+  ['network_error', ErrorClass.SERVER],
+]);
+
+/** The most bytes of a finish reason, a model's name or a request's id that are passed on. */
+const MAX_WORD_BYTES = 512;
 
 const REASONING_FIELDS: readonly string[] = ['reasoning_content', 'reasoning'];
 
@@ -41,7 +54,7 @@ const anchorRank = ({ $case }: ProviderEvent): number => ANCHOR_RANK[$case] ?? 0
 const notTheDialect = (what: string, usage?: TokenUsage): ProviderError => new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider's answer ${what}`, { usage });
 
 /** Reads one answer of the dialect: SSE events as they come, or one JSON body. Keeps what only its end can tell. */
-export class ChatAnswer {
+export class ChatAnswer implements AnswerReader {
   readonly #dialect: ChatDialect;
   readonly #context: ChatAnswerContext;
   readonly #reasoningFields: readonly string[];
@@ -109,25 +122,27 @@ export class ChatAnswer {
   /** What only the end tells: completed tool calls, what has to come back, the finish. Throws when the answer is not whole. */
   end(out: ProviderEvent[]): void {
     if (!this.isWhole) throw truncated(this.#usage);
-    if (FAILURE_WORDS.has(this.#word)) {
-      const errorClass = errorClassOf({ code: this.#word, message: '' });
-      const known = errorClass === ErrorClass.SERVER ? ErrorClass.INVALID_RESPONSE : errorClass;
-      throw new ProviderError(known, `the provider ended the answer with "${this.#word}"`, { code: this.#word, usage: this.#usage });
-    }
+    const failure = FAILURE_WORDS.get(this.#word);
+    if (failure !== undefined) throw new ProviderError(failure, `the provider ended the answer with "${this.#word}"`, { code: this.#word, usage: this.#usage });
     if (this.#word === '' && !this.#something) throw notTheDialect('holds neither content nor a finish reason', this.#usage);
     out.push(...this.#parts.completeToolCalls());
     this.#keep(out);
     out.push(
       finish({
         finishReason: this.#finishReason(),
-        rawFinishReason: this.#word,
-        responseModel: this.#model,
+        rawFinishReason: this.#short(this.#word),
+        responseModel: this.#short(this.#model),
         // A connection that broke before the sum came leaves increments, and who knows how many of them.
         usage: this.#done || this.#dialect.usage !== 'increments' ? this.#usage : undefined,
         reportedCostPicoUsd: this.#cost,
-        providerRequestId: this.#context.headers[this.#dialect.requestIdHeader ?? 'x-request-id'] ?? this.#id,
+        providerRequestId: this.#short(this.#context.headers[this.#dialect.requestIdHeader ?? 'x-request-id'] ?? this.#id),
       }),
     );
+  }
+
+  /** A word of the provider's own: servers echo keys everywhere, and some words have no end. */
+  #short(word: string): string {
+    return redact(clip(word, MAX_WORD_BYTES), this.#context.key);
   }
 
   #finishReason(): FinishReason {

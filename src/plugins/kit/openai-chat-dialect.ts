@@ -4,7 +4,10 @@ import type { ErrorClass, GenerateRequest, ProviderError, TokenUsage } from '../
 import type { JsonObject } from './json.ts';
 
 /** Fields of a request that a provider may not be able to honour, by their proto names. */
-export type RefusableField = 'temperature' | 'top_p' | 'top_k' | 'stop_sequences' | 'seed' | 'image';
+export type RefusableField = 'temperature' | 'top_p' | 'top_k' | 'stop_sequences' | 'seed' | 'image' | 'response_format.json_schema';
+
+/** Fields of a request that some providers do without, and no harm is done. */
+export type IgnorableField = 'temperature' | 'top_p' | 'seed';
 
 /** Collects what has to come back with the assistant's turn: fed each delta, asked once at the end. */
 export interface Keepsake {
@@ -23,6 +26,8 @@ export interface ChatDialect {
   readonly maxTokensField?: string;
   /** Sent as that field when the request has no max_output_tokens. Default: nothing is. */
   readonly defaultMaxTokens?: number;
+  /** The body's field for the seed. Default "seed". */
+  readonly seedField?: string;
   /** `stream_options`. Default: not sent. */
   readonly streamOptions?: JsonObject;
   /** Fields of the body that are always sent. */
@@ -36,13 +41,22 @@ export interface ChatDialect {
   /** Why the provider cannot honour a field: a request that has it fails before anything is sent. */
   readonly refuses?: Partial<Record<RefusableField, string>>;
   /** Request fields, by their proto names, that are left out without harm. */
-  readonly ignores?: readonly string[];
+  readonly ignores?: readonly IgnorableField[];
   /** The body's fields for how much to think. Default: `reasoning_effort`, and no limit in tokens. */
   readonly reasoning?: (options: ReasoningOptions) => JsonObject;
   /** Changes a tool choice to what the provider obeys. Default: none. */
   readonly toolChoice?: (choice: ToolChoice, tools: readonly Tool[]) => ToolChoice;
-  /** Fields that an assistant's turn gets beside the dialect's own: its thoughts. Default: thoughts are left out. `path` names the message. */
+  /** The word that makes the model call one tool or another. Default "required". */
+  readonly anyToolWord?: string;
+  /** Writes the id of a tool call as the provider takes it, always the same for the same id. Default: as it is. */
+  readonly toolCallId?: (id: string) => string;
+  /**
+   * Fields that an assistant's turn gets beside the dialect's own, or instead of them: its thoughts. Default: thoughts are left
+   * out. `path` names the message.
+   */
   readonly assistantFields?: (message: Message, path: string) => JsonObject;
+  /** Puts the finished messages into an order that the provider takes. Default: as they are. */
+  readonly arrange?: (messages: readonly JsonObject[]) => readonly JsonObject[];
 
   /** Where a delta's thoughts stand; the first field that holds text counts. Default `reasoning_content`, `reasoning`. */
   readonly reasoningFields?: readonly string[];

@@ -15,7 +15,7 @@ export const chatMessages = (messages: readonly Message[], dialect: ChatDialect)
       case Role.ASSISTANT:
         return assistantTurn(message, path, dialect);
       case Role.TOOL:
-        return toolResults(message.parts, path);
+        return toolResults(message.parts, path, dialect);
       default:
         throw unsupported(`${path}.role`, 'nobody speaks in this message');
     }
@@ -35,7 +35,8 @@ function contentPart({ part }: Part, path: string, dialect: ChatDialect): { type
   return { type: 'image_url', image_url: { url: imageUrl(part.value, path) } };
 }
 
-function imageUrl({ source, mediaType }: Image, path: string): string {
+/** A picture's address, or the picture itself as one. */
+export function imageUrl({ source, mediaType }: Image, path: string): string {
   if (source?.$case === 'url') return source.value;
   if (source?.$case !== 'data') throw unsupported(`${path}.image`, 'it has neither bytes nor an address');
   const { buffer, byteOffset, byteLength } = source.value;
@@ -51,7 +52,7 @@ function assistantTurn(message: Message, path: string, dialect: ChatDialect): re
     else if (part?.$case === 'refusal') refusal += part.value;
     else if (part?.$case === 'toolCall') {
       const { id, name, argumentsJson } = part.value;
-      calls.push({ id, type: 'function', function: { name, arguments: argumentsJson === '' ? '{}' : argumentsJson } });
+      calls.push({ id: toolCallId(id, dialect), type: 'function', function: { name, arguments: argumentsJson === '' ? '{}' : argumentsJson } });
     } else if (part?.$case !== 'reasoning') throw unsupported(`${path}.parts[${at}]`, 'it cannot be sent in this role');
   }
   const own = dialect.assistantFields?.(message, path) ?? {};
@@ -71,10 +72,12 @@ function assistantTurn(message: Message, path: string, dialect: ChatDialect): re
   ];
 }
 
+const toolCallId = (id: string, dialect: ChatDialect): string => (dialect.toolCallId === undefined ? id : dialect.toolCallId(id));
+
 /** The dialect has one message per result, and no field for a tool's failure: its text says it. */
-const toolResults = (parts: readonly Part[], path: string): readonly JsonObject[] =>
+const toolResults = (parts: readonly Part[], path: string, dialect: ChatDialect): readonly JsonObject[] =>
   parts.map(({ part }, at) => {
-    if (part?.$case === 'toolResult') return { role: 'tool', tool_call_id: part.value.toolCallId, content: part.value.content };
+    if (part?.$case === 'toolResult') return { role: 'tool', tool_call_id: toolCallId(part.value.toolCallId, dialect), content: part.value.content };
     const kind = part?.$case === 'image' ? '.image' : '';
     throw unsupported(`${path}.parts[${at}]${kind}`, 'this provider takes only tool results from a tool: send it in a user message');
   });

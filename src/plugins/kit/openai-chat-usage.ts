@@ -1,6 +1,6 @@
 import type { TokenUsage } from '../provider.ts';
 import type { JsonObject } from './json.ts';
-import { isObject, objectOf } from './json.ts';
+import { countOf, isObject, objectOf } from './json.ts';
 import { picoUsd } from './pico-usd.ts';
 import { tokenUsage } from './usage.ts';
 
@@ -24,8 +24,13 @@ export function chatUsage(raw: JsonObject): TokenUsage | undefined {
   });
 }
 
-/** The cost that a `usage` states, in pico-USD: a number of dollars (OpenRouter) or a sum of costs (Perplexity). */
+/** A tick is 10^-10 US dollars. */
+const PICO_USD_PER_TICK = 100n;
+
+/** The cost that a `usage` states, in pico-USD: ticks (xAI), a number of dollars (OpenRouter) or a sum of costs (Perplexity). */
 export function chatCost(raw: JsonObject): bigint | undefined {
+  const ticks = countOf(raw['cost_in_usd_ticks']);
+  if (ticks !== undefined) return ticks * PICO_USD_PER_TICK;
   const cost = raw['cost'];
   return picoUsd(isObject(cost) ? cost['total_cost'] : cost);
 }

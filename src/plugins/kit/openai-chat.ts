@@ -11,16 +11,13 @@ import {
   type Provider,
   type ProviderEvent,
 } from '../provider.ts';
-import { fetchJson, parseWhole, send, throwUnlessOk } from './http.ts';
-import { joinDeltas } from './join-deltas.ts';
+import { fetchJson, send, throwUnlessOk } from './http.ts';
 import { stringifyBody } from './json.ts';
 import { ChatAnswer } from './openai-chat-answer.ts';
 import type { ChatDialect } from './openai-chat-dialect.ts';
 import { chatModels, type ReadModel } from './openai-chat-models.ts';
 import { chatBody, ignoredFields } from './openai-chat-request.ts';
-import { readSseOrJson, type SseOrJson } from './sse-or-json.ts';
-import { untilOver } from './until-over.ts';
-import { withUsage } from './with-usage.ts';
+import { readAnswer } from './read-answer.ts';
 
 /** A provider that speaks OpenAI's chat completions: only what differs is said. */
 export interface OpenaiChatSpec {
@@ -95,34 +92,6 @@ async function* generate(request: GenerateRequest, { signal }: CallContext, spec
     throw error instanceof ProviderError && dialect.explain !== undefined ? dialect.explain(error, request) : error;
   } finally {
     exchange.close();
-  }
-}
-
-/** The events of an answer, those of one read together. */
-async function* readAnswer(reader: ChatAnswer, body: AsyncIterable<Buffer>): AsyncGenerator<readonly ProviderEvent[]> {
-  const out: ProviderEvent[] = [];
-  try {
-    for await (const piece of untilOver(readSseOrJson(body), () => reader.isOver)) {
-      const failure = readPiece(piece, reader, out);
-      // What came before an error in the same read was said.
-      if (out.length > 0) yield joinDeltas(out.splice(0));
-      if (failure !== undefined) throw failure.error;
-    }
-  } catch (error) {
-    // A connection that breaks behind the finish reason has delivered the whole answer.
-    if (!(reader.isWhole && error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED)) throw withUsage(error, reader.usage);
-  }
-  reader.end(out);
-  yield out;
-}
-
-function readPiece(piece: SseOrJson, reader: ChatAnswer, out: ProviderEvent[]): { readonly error: unknown } | undefined {
-  try {
-    if ('json' in piece) reader.body(parseWhole(piece.json), out);
-    else for (const { event, data } of piece.events) reader.event(event, data, out);
-    return undefined;
-  } catch (error) {
-    return { error };
   }
 }
 

@@ -8,6 +8,10 @@ const NO_BYTES = Buffer.alloc(0);
 
 /** The most tool calls of one answer. More are not an answer. */
 const MAX_TOOL_CALLS = 1024;
+/** The longest name or id of a call: some ids hold a whole thought. */
+const MAX_WORD_CHARS = 64 * 1024;
+/** The most arguments that are held back while the call's name has not come. */
+const MAX_HELD_CHARS = 1024 * 1024;
 
 export interface ToolCallPiece {
   /** The provider's own position of the call, when it gives one. */
@@ -29,6 +33,8 @@ interface Call {
   held: string;
   hasArguments: boolean;
 }
+
+const nonsense = (what: string): ProviderError => new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider sent ${what}`);
 
 const isOther = (known: string | undefined, word: string): boolean => known !== undefined && known !== '' && known !== word;
 
@@ -68,6 +74,7 @@ export class Parts {
 
   /** A piece of a tool call. Nothing is told of a call whose name has not come yet. */
   toolCall(piece: ToolCallPiece): readonly ProviderEvent[] {
+    if ((piece.id?.length ?? 0) > MAX_WORD_CHARS || (piece.name?.length ?? 0) > MAX_WORD_CHARS) throw nonsense('a tool call whose name or id has no end');
     const call = this.#callOf(piece);
     const fragment = piece.fragment ?? '';
     if (fragment !== '') call.hasArguments = true;
@@ -75,6 +82,7 @@ export class Parts {
       if (fragment === '' && piece.metadata === undefined) return [];
       return [toolCallDelta({ part: call.part, index: call.index, id: '', name: '', argumentsJsonFragment: fragment, providerMetadataJson: piece.metadata ?? NO_METADATA })];
     }
+    if (call.held.length + fragment.length > MAX_HELD_CHARS) throw nonsense('a tool call without a name');
     call.held += fragment;
     call.providerId ??= piece.id;
     if (piece.name !== undefined && piece.name !== '') call.name = piece.name;
@@ -85,7 +93,7 @@ export class Parts {
   /** Completes calls without arguments, which are "{}". A call whose name never came is nonsense. */
   completeToolCalls(): readonly ProviderEvent[] {
     return this.#calls.flatMap((call) => {
-      if (call.part === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the provider sent a tool call without a name');
+      if (call.part === undefined) throw nonsense('a tool call without a name');
       if (call.hasArguments) return [];
       call.hasArguments = true;
       return [toolCallDelta({ part: call.part, index: call.index, id: '', name: '', argumentsJsonFragment: '{}', providerMetadataJson: NO_METADATA })];

@@ -1,4 +1,6 @@
 const DECIMAL = /^(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
+/** The longest text of an amount: a million digits would be multiplied for seconds. */
+const MAX_CHARS = 256;
 /** Digits of a dollar behind the point: a pico-USD is 10^-12 US dollars. */
 const SCALE = 12;
 /** The largest amount that the contract can carry. */
@@ -13,7 +15,7 @@ const MAX_SHIFT = 40;
 export function picoUsd(dollars: unknown): bigint | undefined {
   // A number's shortest text is what the provider wrote; multiplying the float would not be.
   const text = typeof dollars === 'number' ? String(dollars) : dollars;
-  const match = typeof text === 'string' ? DECIMAL.exec(text.trim()) : null;
+  const match = typeof text === 'string' && text.length <= MAX_CHARS ? DECIMAL.exec(text.trim()) : null;
   if (match === null) return undefined;
   const [, whole = '', fraction = '', exponent = '0'] = match;
   const digits = BigInt(whole + fraction);

@@ -10,9 +10,21 @@ const isBlank = (byte: number): boolean => byte <= SPACE || BYTE_ORDER_MARK.has(
 /** `{` and `[` begin JSON; `<` begins a page that is neither, and that JSON's error tells best. */
 const NOT_SSE: ReadonlySet<number> = new Set(Buffer.from('{[<'));
 
-async function* resume(head: readonly Buffer[], rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  yield* head;
+/** The most bytes of one whole answer: a stream's answer has more only over time. */
+const MAX_JSON_BYTES = 8 * 1024 * 1024;
+
+async function* resume(head: Buffer | undefined, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  if (head !== undefined) yield head;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+}
+
+/** The first read that is not blank, without its blanks. Servers send blank lines for minutes while the model waits: none is kept. */
+async function firstWords(reads: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
+  for (let next = await reads.next(); next.done !== true; next = await reads.next()) {
+    const at = next.value.findIndex((byte) => !isBlank(byte));
+    if (at >= 0) return next.value.subarray(at);
+  }
+  return undefined;
 }
 
 /**
@@ -22,16 +34,10 @@ async function* resume(head: readonly Buffer[], rest: AsyncIterator<Buffer>): As
 export async function* readSseOrJson(body: AsyncIterable<Buffer>): AsyncGenerator<SseOrJson> {
   const rest = body[Symbol.asyncIterator]();
   try {
-    const head: Buffer[] = [];
-    let first: number | undefined;
-    for (let next = await rest.next(); next.done !== true; next = await rest.next()) {
-      head.push(next.value);
-      first = next.value.find((byte) => !isBlank(byte));
-      if (first !== undefined) break;
-    }
+    const head = await firstWords(rest);
     const whole = resume(head, rest);
-    if (first !== undefined && NOT_SSE.has(first)) {
-      yield { json: await readJsonText({ body: whole }) };
+    if (head?.[0] !== undefined && NOT_SSE.has(head[0])) {
+      yield { json: await readJsonText({ body: whole }, MAX_JSON_BYTES) };
     } else {
       for await (const events of readSse(whole)) yield { events };
     }

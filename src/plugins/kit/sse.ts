@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { ErrorClass, ProviderError } from '../provider.ts';
+import { isTooHeavy } from './json-weight.ts';
 
 export interface SseEvent {
   /** The event's name; undefined when the provider gave none. */
@@ -21,7 +22,7 @@ export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<
     maxBufferSize: MAX_EVENT_CHARS,
     onEvent: ({ event, data }) => {
       // The parser counts what it has to hold, not an event that one read brings whole.
-      if (data.length > MAX_EVENT_CHARS) overflow = true;
+      if (data.length > MAX_EVENT_CHARS || isTooHeavy(data)) overflow = true;
       batch.push({ event, data });
     },
     onError: (error) => {
@@ -29,9 +30,13 @@ export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<
     },
   });
   const decoder = new TextDecoder();
+  let openLine = 0;
   const feed = (text: string): readonly SseEvent[] => {
     parser.feed(text);
-    if (overflow) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `an event of the answer is longer than ${MAX_EVENT_CHARS} characters`);
+    // The parser passes over a line that is no field, and never says how long it is.
+    const lineEnd = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r'));
+    openLine = lineEnd < 0 ? openLine + text.length : text.length - lineEnd - 1;
+    if (overflow || openLine > MAX_EVENT_CHARS) throw new ProviderError(ErrorClass.INVALID_RESPONSE, `an event of the answer is longer than ${MAX_EVENT_CHARS} characters, or has more parts than any answer has`);
     const events = batch;
     batch = [];
     return events;

@@ -78,6 +78,14 @@ describe('tool calls', () => {
     }).toThrow(expect.objectContaining({ errorClass: ErrorClass.INVALID_RESPONSE }));
   });
 
+  test('whose name does not come, while their arguments have no end, are refused', () => {
+    const parts = new Parts();
+    const fragment = 'x'.repeat(64 * 1024);
+    expect(() => {
+      for (let n = 0; n <= 16; n++) expect(parts.toolCall({ index: 0, fragment })).toEqual([]);
+    }).toThrow(expect.objectContaining({ errorClass: ErrorClass.INVALID_RESPONSE }));
+  });
+
   test('carry metadata with the piece that brings it', async () => {
     const { parts } = await callsOf({ index: 0, id: 'a', name: 'x', metadata: { google: '{"n":1}' } }, { index: 0, metadata: { google: '{"n":2}' } });
     expect(parts[0]?.metadata).toEqual({ google: '{"n":2}' });

@@ -17,6 +17,6 @@ test.each([
   expect(picoUsd(dollars)).toBe(pico);
 });
 
-test.each([[-1], [Number.NaN], [Number.POSITIVE_INFINITY], [1e9], [1e300], [''], ['$1'], [null], [undefined], [{}], [true]])('%s is no amount', (dollars) => {
+test.each([[-1], [Number.NaN], [Number.POSITIVE_INFINITY], [1e9], [1e300], [''], ['$1'], [null], [undefined], [{}], [true], [`0.${'1'.repeat(3_000_000)}`]])('%.40s is no amount', (dollars) => {
   expect(picoUsd(dollars)).toBeUndefined();
 });

@@ -30,9 +30,53 @@ describe('a redacted text', () => {
     [`it begins with ${key.slice(0, 20)}`, 'it begins with [key removed]'],
     [`it ends with ${key.slice(-8)}`, 'it ends with [key removed]'],
     ['Incorrect API key provided: sk-pr**********************wxyz.', 'Incorrect API key provided: [key removed].'],
+    ['twice masked: ab***cd***ef.', 'twice masked: [key removed].'],
     ['a **bold** word', 'a **bold** word'],
   ])('"%s" becomes "%s"', (text, clean) => {
     expect(redact(text, key)).toBe(clean);
+  });
+
+  test.each<[string, (secret: string) => string]>([
+    ['in capitals', (secret) => secret.toUpperCase()],
+    ['in small letters', (secret) => secret.toLowerCase()],
+    ['reversed', (secret) => [...secret].toReversed().join('')],
+    ['as hex', (secret) => Buffer.from(secret).toString('hex')],
+    ['as hex in capitals', (secret) => Buffer.from(secret).toString('hex').toUpperCase()],
+    ['as part of a URL', (secret) => encodeURIComponent(secret)],
+    ['as base64', (secret) => Buffer.from(secret).toString('base64')],
+    ['as base64 behind one byte', (secret) => Buffer.from(`:${secret}`).toString('base64')],
+    ['as base64 behind two bytes', (secret) => Buffer.from(`u:${secret}`).toString('base64')],
+    ['as base64 of the whole header', (secret) => Buffer.from(`Bearer ${secret}`).toString('base64')],
+    ['as base64 of a URL', (secret) => Buffer.from(secret).toString('base64url')],
+  ])('holds no run of the key %s', (_how, write) => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[!-~]{9,60}$/), (secret) => {
+        const written = write(secret);
+        const clean = redact(`before ${written} after`, secret);
+        // The first and last characters of base64 tell of the neighbours too, and may stay.
+        expect(clean).toMatch(/^before .{0,3}\[key removed\].{0,4} after$/);
+      }),
+    );
+  });
+
+  test('is as it was around the key, and a key of before is still known after many others', () => {
+    for (let n = 0; n < 40; n++) expect(redact(`Ä-B_C ${key}-Ö İ`, `${n}-another-key-${n}`)).toBe(`Ä-B_C ${key}-Ö İ`);
+    expect(redact(`Ä-B_C İ ${key} Ö-D_E`, key)).toBe('Ä-B_C İ [key removed] Ö-D_E');
+  });
+
+  test('ends where nobody reads any more, without a part of the key', () => {
+    const started = performance.now();
+    expect(redact('x '.repeat(30_000_000), key)).toHaveLength(64 * 1024);
+    const cutInTheKey = 'x '.repeat(32 * 1024 - 10) + key;
+    expect(redact(cutInTheKey, key).endsWith('x [key removed]')).toBe(true);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+
+  test('is clean at once, also when it is one endless word', () => {
+    const started = performance.now();
+    redact('a'.repeat(200_000), key);
+    redact('a*'.repeat(100_000), key);
+    expect(performance.now() - started).toBeLessThan(2000);
   });
 
   test('loses a short key too, as a word of its own, and nothing to an empty one', () => {

@@ -21,6 +21,13 @@ describe('the wait that a provider asks for', () => {
     ['a negative number', { 'retry-after': '-5' }, undefined],
     ['more than a day', { 'retry-after': '90000' }, undefined],
     ['a version', { 'retry-after': '1.2.3' }, undefined],
+    ['a power of ten', { 'retry-after': '1e9', 'retry-after-ms': '1e3' }, undefined],
+    ['a number of another base', { 'retry-after': '0x10' }, undefined],
+    ['more digits than a number has', { 'retry-after': '9'.repeat(400) }, undefined],
+    ['words with a number', { 'retry-after': 'in 5 or so' }, undefined],
+    ['a date that is none', { 'retry-after': 'Mon, 99 Foo 2026 12:01:30 GMT' }, undefined],
+    ['a date as it was written long ago', { 'retry-after': 'Monday, 23-Nov-26 12:01:30 GMT' }, 90_000],
+    ['a date as computers write it', { 'retry-after': '2026-11-23T12:01:30Z' }, 90_000],
   ])('is read from headers: %s', (_what, headers, ms) => {
     expect(wait(headers)).toBe(ms);
   });
@@ -40,8 +47,13 @@ describe('the wait that a provider asks for', () => {
     ['Rate limit reached. Please try again in 9m38.016s. Visit…', 578_016],
     ['Please try again in 6ms.', 6],
     ['Please try again in 20s', 20_000],
+    ['Please retry in 34.074824224s.', 34_075],
+    ['Please retry after 26 seconds.', 26_000],
+    ['Try again in 1 minute', 60_000],
+    ['Please try again in 5monkeys', undefined],
+    [`Please try again in ${'1'.repeat(100_000)}`, undefined],
     ['Please try again in a while', undefined],
-  ])('is read from the words "%s"', (message, ms) => {
+  ])('is read from the words "%.60s"', (message, ms) => {
     expect(wait({}, {}, message)).toBe(ms);
   });
 

@@ -75,6 +75,13 @@ describe('server-sent events', () => {
     }
   });
 
+  test.each(['data: ', 'x', ': a comment ', 'data: a\n\nx'])('are refused when a line never ends that begins with %j', async (head) => {
+    const bytes = Buffer.from(head + 'x'.repeat(MAX_EVENT_CHARS + 2048));
+    for (const size of [64 * 1024, bytes.length]) {
+      await expect(flat(readSse(inPieces(bytes, size)))).rejects.toMatchObject({ errorClass: ErrorClass.INVALID_RESPONSE });
+    }
+  });
+
   test('with broken UTF-8 show it, and go on', async () => {
     const bytes = Buffer.concat([Buffer.from('data: a'), Buffer.from([0xff, 0xc3]), Buffer.from('\n\ndata: b\n\n')]);
     expect(await flat(readSse(inPieces(bytes, 1)))).toEqual(data('a\uFFFD\uFFFD', 'b'));

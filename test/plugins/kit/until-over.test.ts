@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { untilOver } from '../../../src/plugins/kit/until-over.ts';
 
@@ -21,6 +22,21 @@ test('everything is passed on up to the end of the body, also behind the end mar
 test('a break before the end marker is an error, and behind it none', async () => {
   await expect(read(['a', 'b'], 'break', 'end')).rejects.toThrow('the connection broke');
   expect(await read(['a', 'end'], 'break', 'end')).toEqual(['a', 'end']);
+});
+
+test('a body that never ends behind its end marker is left after a moment', async () => {
+  async function* endless(): AsyncGenerator<string> {
+    yield 'end';
+    for (;;) {
+      await nextTurn();
+      yield 'more';
+    }
+  }
+  const started = performance.now();
+  let count = 0;
+  for await (const _ of untilOver(endless(), () => count > 0)) count++;
+  expect(count).toBeGreaterThan(1);
+  expect(performance.now() - started).toBeLessThan(5000);
 });
 
 test('a body that stays open behind its end marker is not waited for', async () => {

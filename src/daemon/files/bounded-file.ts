@@ -1,0 +1,33 @@
+import { constants, type Stats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+
+export interface BoundedFile {
+  readonly stats: Stats;
+  /** The whole text; undefined when it is longer than allowed. */
+  readonly read: () => Promise<string | undefined>;
+}
+
+/** Reads at most a byte more than allowed, whatever size the file says it has. */
+async function readAtMost(handle: FileHandle, maxBytes: number): Promise<string | undefined> {
+  const buffer = Buffer.alloc(maxBytes + 1);
+  let length = 0;
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
+    length += bytesRead;
+    if (length > maxBytes) return undefined;
+    if (bytesRead === 0) return buffer.toString('utf8', 0, length);
+  }
+}
+
+/**
+ * Opens a file, lets `use` look at it and read it, and closes it. Never waits for a writer: a FIFO or a device is opened at once, and
+ * `use` sees in `stats` what it is. `flags` adds to them, e.g. O_NOFOLLOW. Throws the system's errors.
+ */
+export async function withBoundedFile<T>(path: string, { maxBytes, flags = 0 }: { readonly maxBytes: number; readonly flags?: number }, use: (file: BoundedFile) => Promise<T>): Promise<T> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
+  try {
+    return await use({ stats: await handle.stat(), read: () => readAtMost(handle, maxBytes) });
+  } finally {
+    await handle.close();
+  }
+}
