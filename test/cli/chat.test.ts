@@ -128,6 +128,28 @@ describe('tollgate chat', () => {
     expect(provider.requests[1]?.messages).toHaveLength(1);
   });
 
+  it.runIf(hasTerminal)('keeps what is typed during an answer out of it, and shows it afterwards', async () => {
+    const provider = scriptedProvider('scripted', async function* script(_request, { signal }) {
+      yield started();
+      yield say('first');
+      await once(signal, 'abort');
+      throw signal.reason;
+    });
+    const home = await homeWith(provider);
+    const child = spawnOnTerminal(home, [...chat, '--no-history']);
+    const exit = once(child, 'exit');
+    const { until, heard } = listen(child.stdout);
+    await until('> ');
+    child.stdin.write('one\r');
+    await until('first');
+    child.stdin.write('typed\u0003');
+    await until('> typed');
+    expect(heard()).not.toMatch(/first[^]*typed[^]*\(cancelled/);
+    child.stdin.write('\u0015/exit\r');
+    expect(await exit).toEqual([0, null]);
+    await expect(readFile(join(home, 'state', 'chat-history'))).rejects.toThrow('ENOENT');
+  });
+
   it.runIf(hasTerminal)('tells a failure at a terminal and goes on', async () => {
     const child = spawnOnTerminal(await homeWith(thinking()), chat);
     const exit = once(child, 'exit');

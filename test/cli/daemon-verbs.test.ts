@@ -96,6 +96,57 @@ describe('tollgate start, stop, restart and status', () => {
     expect(await json(home)).toMatchObject({ ready: true });
   });
 
+  it('restarts nothing with a config that cannot be used', async () => {
+    const home = daemonHome();
+    await runTollgate(home, ['start']);
+    const { pid } = daemonOf(home)!;
+    writeFileSync(join(home, 'config', 'config.json'), '{"version":1,"listen":{"grpc":"nonsense"}}');
+    const { code, stdout, stderr } = await runTollgate(home, ['restart']);
+    expect([code, stdout, stderr]).toEqual([1, '', expect.stringMatching(/listen\.grpc[^]*Nothing was stopped/)]);
+    expect([daemonOf(home)?.pid, isAlive(pid)]).toEqual([pid, true]);
+  });
+
+  it('shows a saved config that cannot be used, and who asks is warned', async () => {
+    const home = daemonHome();
+    await runTollgate(home, ['start']);
+    pretend(home, { config_problem: 'listen.grpc: no' });
+    const file = join(home, 'config', 'config.json');
+    expect((await runTollgate(home, ['status'])).stdout).toContain(`config   ${file} cannot be used: listen.grpc: no\n`);
+    expect(await json(home)).toMatchObject({ config_file: file, config_problem: 'listen.grpc: no' });
+    const { code, stdout, stderr } = await runTollgate(home, say);
+    expect([code, stdout, stderr]).toEqual([0, 'hello there\n', expect.stringContaining(`${file} cannot be used: listen.grpc: no\n`)]);
+  });
+
+  it('says that it does not listen on TCP', async () => {
+    const { code, stderr } = await runTollgate(daemonHome({ listen: { grpc: null, http: null } }), ['start']);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('not on 127.0.0.1:4780')]);
+  });
+
+  it('does not take a daemon that asks for tokens for one in --dev', async () => {
+    const home = daemonHome();
+    await runTollgate(home, ['start']);
+    const { code, stderr } = await runTollgate(home, ['start', '--dev']);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('already runs')]);
+  });
+
+  it.each(['stop', 'restart'])('does not %s anything while TOLLGATE_ADDRESS names another daemon', async (verb) => {
+    const { code, stderr } = await runTollgate(daemonHome(), [verb], { variables: { TOLLGATE_ADDRESS: 'far:4780' } });
+    expect([code, stderr]).toEqual([2, expect.stringContaining('TOLLGATE_ADDRESS says far:4780')]);
+  });
+
+  it('says that an answer is not whole when its daemon is killed', async () => {
+    const home = daemonHome();
+    await runTollgate(home, ['start']);
+    const child = spawnTollgate(home, ['generate', '-q', '-m', 'echo/slow']);
+    child.stdin.end('word '.repeat(600));
+    const [out, err] = [listen(child.stdout), listen(child.stderr)];
+    const exit = once(child, 'exit');
+    await out.until('word');
+    process.kill(daemonOf(home)!.pid, 'SIGKILL');
+    expect(await exit).toEqual([3, null]);
+    expect(err.heard()).toContain(`in the middle of the answer, which is not whole. (DAEMON_UNREACHABLE)\nIts log: ${join(home, 'state', 'tollgated.log')}`);
+  });
+
   it('starts what is not running when asked to restart', async () => {
     const home = daemonHome();
     expect((await runTollgate(home, ['restart'])).code).toBe(0);
@@ -106,6 +157,7 @@ describe('tollgate start, stop, restart and status', () => {
     const home = daemonHome();
     const { code, stderr } = await runTollgate(home, ['start', '--dev']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('WHOEVER REACHES THE PORT MAY CALL')]);
+    expect((await runTollgate(home, ['start', '--dev'])).code).toBe(0);
     expect(await json(home)).toMatchObject({ who_am_i: { client: 'dev', tier: 'admin' } });
   });
 

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -36,7 +36,25 @@ describe('the tollgate command', () => {
 
   it.each(['bash', 'zsh', 'fish', 'powershell'])('prints a completion script for %s', async (shell) => {
     const { code, stdout } = await runTollgate(temporaryHome(), ['completion', shell]);
-    expect([code, stdout.length > 500, stdout.includes('tollgate')]).toEqual([0, true, true]);
+    expect([code, stdout]).toEqual([0, expect.stringContaining('tollgate complete ')]);
+  });
+
+  it.each(['bash', 'zsh', 'powershell'])('evaluates nothing in its completion script for %s', async (shell) => {
+    const { stdout } = await runTollgate(temporaryHome(), ['completion', shell]);
+    expect(stdout).not.toMatch(/\beval\b(?!uated)|Invoke-Expression|compgen/i);
+  });
+
+  it.runIf(spawnSync('bash', ['--version']).status === 0)('completes in bash without running what stands on the line', async () => {
+    const home = temporaryHome();
+    const { stdout: script } = await runTollgate(home, ['completion', 'bash']);
+    const tollgate = join(home, 'tollgate');
+    writeFileSync(tollgate, `#!/bin/sh\nexec '${process.execPath}' '${join(bin, 'tollgate.js')}' "$@"\n`, { mode: 0o755 });
+    const line = `COMP_WORDS=(tollgate generate '$(touch ran)' ';' touch ran '>' precious --mo x) COMP_CWORD=8`;
+    const run = spawnSync('bash', ['--norc', '-uc', `${script}\n${script}\n${line}\n_tollgate\nprintf '%s\\n' "\${COMPREPLY[@]}"; complete -p tollgate`], {
+      cwd: home, encoding: 'utf8', env: { PATH: `${home}${delimiter}${process.env['PATH']}`, TOLLGATE_HOME: home },
+    });
+    expect([run.stdout, run.stderr]).toEqual(['--model\ncomplete -o bashdefault -o default -F _tollgate tollgate\n', '']);
+    expect(readdirSync(home)).toEqual(['tollgate']);
   });
 
   it('completes verbs and options', async () => {
@@ -44,6 +62,12 @@ describe('the tollgate command', () => {
     expect((await runTollgate(home, ['complete', '--', 'st'])).stdout).toMatch(/^start\t[^]*stop\t[^]*status\t/);
     expect((await runTollgate(home, ['complete', '--', 'generate', '--mo'])).stdout).toMatch(/^--model\t/);
     expect((await runTollgate(home, ['complete', '--', 'token', 'create', 'x', '--tier', ''])).stdout).toContain('premium');
+  });
+
+  it('shows commands the way it was called', async () => {
+    const called = async (variables: Record<string, string>): Promise<string> => (await runTollgate(temporaryHome(), ['status'], { variables })).stdout;
+    expect(await called({})).toContain('`tollgate start`');
+    expect(await called({ npm_command: 'exec' })).toContain('`npx tollgate start`');
   });
 
   it.runIf(old !== undefined)('runs itself with the Node of the checkout when it was started by one that is too old', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { hello, scriptedProvider } from '../daemon/scripted-provider.ts';
-import { testDaemon } from '../daemon/test-daemon.ts';
+import { temporaryHome, testDaemon } from '../daemon/test-daemon.ts';
 import { runTollgate } from './run-tollgate.ts';
 
 async function home(): Promise<string> {
@@ -42,6 +42,23 @@ describe('tollgate models', () => {
       models: [{ id: 'seeing/eye', display_name: 'The Eye', context_window: '8192', input_modalities: ['text', 'image'] }],
       unlisted_providers: [{ provider: 'needy', reason: 'KEY_MISSING' }],
     });
+  });
+});
+
+describe('--json', () => {
+  it.each([
+    ['a provider that nobody knows', ['generate', 'hi', '-m', 'nobody/m'], 1, { reason: 'PROVIDER_NOT_FOUND', code: 'NOT_FOUND', metadata: { provider: 'nobody' } }],
+    ['wrong use', ['generate', 'hi', '--temperature', '5'], 2, { reason: 'REQUEST_INVALID', code: 'INVALID_ARGUMENT' }],
+    ['a scope that nobody knows', ['token', 'create', 'x', '--scope', 'everything'], 1, { reason: 'REQUEST_INVALID', code: 'INVALID_ARGUMENT' }],
+  ])('prints %s as JSON too', async (_case, args, code, error) => {
+    const run = await runTollgate(await home(), [...args, '--json']);
+    expect([run.code, JSON.parse(run.stdout)]).toEqual([code, { error: { metadata: {}, message: expect.any(String), ...error, ...('metadata' in error ? { metadata: expect.objectContaining(error.metadata) } : {}) } }]);
+    expect(run.stderr).toContain('tollgate: ');
+  });
+
+  it('says that no daemon runs', async () => {
+    const { code, stdout } = await runTollgate(temporaryHome(), ['models', '--json']);
+    expect([code, JSON.parse(stdout)]).toMatchObject([3, { error: { reason: 'DAEMON_UNREACHABLE' } }]);
   });
 });
 

@@ -57,6 +57,22 @@ describe('readStatus', () => {
     expect(readStatus(serviceError(code, 'x')).reason).toBe(reason);
   });
 
+  it.each([
+    [status.DEADLINE_EXCEEDED, 'Deadline exceeded after 0.5s', { timeoutMs: 500 }, 'No answer within 500 ms.'],
+    [status.DEADLINE_EXCEEDED, 'Deadline exceeded after 0.5s', { timeoutMs: 500, begun: true }, 'The answer was not whole within 500 ms.'],
+    [status.UNAVAILABLE, 'Connection dropped', {}, 'The connection to the daemon broke: Connection dropped.'],
+    [status.UNAVAILABLE, 'Connection dropped', { begun: true }, 'The daemon went away in the middle of the answer, which is not whole.'],
+    [status.RESOURCE_EXHAUSTED, 'Received message larger than max (9 vs 8)', {}, 'The request has 9 bytes, which is larger than limits.max_request_bytes (8 bytes).'],
+    [status.RESOURCE_EXHAUSTED, 'Received message larger than max (5000000 vs 4194304)', {}, "The daemon's answer has 5000000 bytes; this library takes 4194304 at a time."],
+  ])('tells code %i "%s" of %j in words', (code, details, call, message) => {
+    expect(readStatus(serviceError(code, details), call).message).toBe(message);
+  });
+
+  it("keeps the daemon's own words", () => {
+    const info = ErrorInfo.encode({ reason: 'PROVIDER_UNAVAILABLE', domain: 'tollgate', metadata: {} });
+    expect(readStatus(serviceError(status.UNAVAILABLE, 'ollama is not there', detail('google.rpc.ErrorInfo', info)), { begun: true }).message).toBe('ollama is not there');
+  });
+
   it('wraps what is no status at all and keeps it as the cause', () => {
     const cause = new TypeError('no');
     expect(readStatus(cause)).toMatchObject({ reason: 'INTERNAL', message: 'no', cause });

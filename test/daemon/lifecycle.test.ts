@@ -127,6 +127,17 @@ describe('tollgated', () => {
     expect(await daemon.exit).toBe(0);
   });
 
+  it('leaves the environment, and the keys in it, out of a diagnostic report', async () => {
+    const home = temporaryHome();
+    const report = join(home, 'report.json');
+    const daemon = spawnDaemon({ home, variables: { OPENAI_API_KEY: 'sk-canary', NODE_OPTIONS: `--report-on-signal --report-signal=SIGWINCH --report-directory=${home} --report-filename=report.json` } });
+    await daemon.ready;
+    daemon.child.kill('SIGWINCH');
+    const whole = (): boolean => existsSync(report) && readFileSync(report, 'utf8').endsWith('}\n');
+    while (!whole()) await new Promise(setImmediate);
+    expect(readFileSync(report, 'utf8')).not.toContain('sk-canary');
+  });
+
   it('ends by itself, when a client started it and nobody calls', async () => {
     const daemon = spawnDaemon({ config: { auto_start: { idle_exit: '200ms' } }, args: ['--auto-started'] });
     await daemon.ready;

@@ -46,6 +46,15 @@ describe('an error of Google', () => {
     expect(read(body(429, 'RESOURCE_EXHAUSTED', 'limit: 10, model: x', [quota('InputTokensPerModelPerMinute'), retry]), 429)).toMatchObject({ class: 'RATE_LIMIT', retryAfterMs: 34_000 });
   });
 
+  test.each([
+    ['the beginnings of a sentence', 'input token count '.repeat(20_000)],
+    ['lists without end, as text', '['.repeat(4_000_000)],
+  ])('is read at once, whatever it is: %s', (_what, message) => {
+    const started = performance.now();
+    expect(googleError(body(500, 'INTERNAL', message), { key: 'AIzaTest' }).errorClass).toBe(ErrorClass.SERVER);
+    expect(performance.now() - started).toBeLessThan(200);
+  });
+
   test('inside a stream has the class of its own code', () => {
     const error = googleError(body(503, 'UNAVAILABLE', 'The model is overloaded.'), { key: 'AIzaTest' });
     expect({ class: error.errorClass, status: error.httpStatus, code: error.code }).toEqual({ class: ErrorClass.OVERLOADED, status: undefined, code: '503' });

@@ -64,6 +64,6 @@ export async function runCli(argv: readonly string[], host: CliHost): Promise<nu
   const { failure } = console.out;
   if (failure === undefined) return ended;
   const { fileProblem } = await import('./file-problem.ts');
-  console.say(`tollgate: The answer is not whole. ${fileProblem(failure, 'standard output') ?? `Standard output: ${failure.message}`}`, 'red');
+  console.say(`tollgate: The answer is not whole. ${fileProblem(failure, 'Standard output') ?? `Standard output: ${failure.message}`}`, 'red');
   return exitCode.refused;
 }

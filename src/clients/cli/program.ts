@@ -124,8 +124,8 @@ export function buildProgram(host: CliHost, console: Console, end: (code: number
   program.command('help').description('show how a command is used').argument('[command...]', 'which one')
     .action((names: string[]) => {
       const found = names.reduce<Command | undefined>((parent, name) => parent?.commands.find((command) => command.name() === name), program);
-      if (found === undefined) return program.error(`error: there is no command '${names.join(' ')}'`);
-      found.outputHelp();
+      if (found === undefined) program.error(`error: there is no command '${names.join(' ')}'`);
+      else found.outputHelp();
     });
   return program;
 }

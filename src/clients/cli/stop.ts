@@ -50,7 +50,7 @@ export function refuseElsewhere(verb: string, { environment }: CliHost): void {
   if (environment.address === undefined) return;
   throw new CliError(
     exitCode.wrongUse, `TOLLGATE_ADDRESS says ${environment.address}, but \`tollgate ${verb}\` manages only the daemon of this home.`,
-    `To ${verb} that one: unset TOLLGATE_ADDRESS.`,
+    `To ${verb} the daemon of this home, unset TOLLGATE_ADDRESS.`,
   );
 }
 

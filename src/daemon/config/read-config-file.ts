@@ -15,7 +15,9 @@ function othersWrite(path: string, stats: Stats): string | undefined {
   if (uid === undefined) return undefined;
   if (stats.uid !== uid && stats.uid !== 0) return `${path} belongs to another user (uid ${stats.uid}), who could send your keys elsewhere. Make it yours, or name another file with TOLLGATE_CONFIG`;
   const guarded = stats.isDirectory() && (stats.mode & STICKY) !== 0;
-  return (stats.mode & 0o022) !== 0 && !guarded ? `others may write to ${path} and send your keys elsewhere. Run: chmod go-w '${path}'` : undefined;
+  // Where every user has a group of their own, files are made writable for that group: it holds nobody else.
+  const open = stats.gid === process.getgid?.() && uid !== 0 ? 0o002 : 0o022;
+  return (stats.mode & open) !== 0 && !guarded ? `others may write to ${path} and send your keys elsewhere. Run: chmod go-w '${path}'` : undefined;
 }
 
 /** Both directories of a linked file: the link's own, and that of what it points to. */

@@ -1,8 +1,12 @@
 import { arrayOf, isObject, objectOf, parseJson, stringOf, type JsonObject } from '../kit/json.ts';
+import { isTooHeavy } from '../kit/json-weight.ts';
 import type { Parts } from '../kit/parts.ts';
-import type { ProviderEvent } from '../provider.ts';
+import { ErrorClass, ProviderError, type ProviderEvent } from '../provider.ts';
 
 const NOTHING: readonly ProviderEvent[] = [];
+
+/** The longest input of a tool that Anthropic runs itself. */
+const MAX_KEPT_CHARS = 1024 * 1024;
 
 const metadataOf = (fields: JsonObject): Readonly<Record<string, string>> => ({ anthropic: JSON.stringify(fields) });
 
@@ -96,8 +100,11 @@ export class AnswerBlock {
 
   #readInput(fragment: string, parts: Parts): readonly ProviderEvent[] {
     if (fragment === '') return NOTHING;
-    this.#inputJson += fragment;
-    return this.#start['type'] === 'tool_use' ? parts.toolCall({ index: this.#position, fragment }) : NOTHING;
+    const isCall = this.#start['type'] === 'tool_use';
+    // A call's arguments leave as they come; those of Anthropic's own tools are kept for the whole block.
+    this.#inputJson = isCall ? fragment : this.#inputJson + fragment;
+    if (!isCall && this.#inputJson.length > MAX_KEPT_CHARS) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the provider sent an input of its own tool that has no end');
+    return isCall ? parts.toolCall({ index: this.#position, fragment }) : NOTHING;
   }
 
   /** Arguments that came with the block's start, and not in pieces. */
@@ -108,7 +115,7 @@ export class AnswerBlock {
   }
 
   #wholeBlock(): JsonObject {
-    const input = this.#inputJson === '' ? undefined : objectOf(parseJson(this.#inputJson));
+    const input = this.#inputJson === '' || isTooHeavy(this.#inputJson) ? undefined : objectOf(parseJson(this.#inputJson));
     return { ...this.#start, ...(input === undefined ? {} : { input }), ...(this.#content === undefined ? {} : { content: this.#content }) };
   }
 }

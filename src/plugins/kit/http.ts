@@ -60,8 +60,9 @@ function networkError(error: unknown, url: string, stage: 'connecting' | 'waitin
     return new ProviderError(ErrorClass.AUTH, 'the key or a setting holds characters that cannot be sent in an HTTP header', { code });
   }
   const { host } = new URL(url);
-  if (code?.startsWith('HPE_') === true || code === 'UND_ERR_HEADERS_OVERFLOW') {
-    return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with ${code === 'UND_ERR_HEADERS_OVERFLOW' ? 'more headers than any provider has' : 'something that is no HTTP/1.1: is base_url right?'} (${code})`, { code });
+  if (code === 'UND_ERR_HEADERS_OVERFLOW') return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with more headers than any provider has`, { code });
+  if (error instanceof Error && error.name === 'HTTPParserError') {
+    return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with something that is no HTTP/1.1: is base_url right?`, { code, cause: error });
   }
   const what = stage === 'connecting' ? `cannot reach ${host}` : `${host} broke the connection before it answered`;
   return new ProviderError(ErrorClass.NETWORK, `${what}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });

@@ -1,5 +1,6 @@
 import { FinishReason } from '../../gen/tollgate/v1/content.ts';
 import { ErrorClass, finish, ProviderError, type ProviderEvent, type TokenUsage } from '../provider.ts';
+import { clip } from './clip.ts';
 import { arrayOf, isObject, objectOf, stringOf, wordOf, type JsonObject } from './json.ts';
 import { chatCost, chatUsage } from './openai-chat-usage.ts';
 import type { ResponsesDialect } from './openai-responses-dialect.ts';
@@ -8,6 +9,10 @@ import { ResponsesItem, type Slot } from './openai-responses-item.ts';
 import { Parts } from './parts.ts';
 import { isErrorBody, truncated } from './provider-answer-error.ts';
 import type { AnswerReader } from './read-answer.ts';
+import { redact } from './redact.ts';
+
+/** The most bytes of a status that an error quotes. */
+const MAX_STATUS_BYTES = 64;
 
 export interface ResponsesAnswerContext {
   /** The plugin's type: the key of what it keeps in `provider_metadata_json`. */
@@ -209,7 +214,7 @@ export class ResponsesAnswer implements AnswerReader {
         return { word, finishReason: FinishReason.OTHER, failure };
       }
       default:
-        throw this.#notTheApi(`is not finished: its status is "${word}"`);
+        throw this.#notTheApi(`is not finished: its status is "${clip(redact(word, this.#context.key), MAX_STATUS_BYTES)}"`);
     }
   }
 }

@@ -17,7 +17,7 @@ const base64Behind = (bytes: number, key: string): string => {
 /** How a key may be written so that it can be read again. */
 const formsOf = (key: string): readonly string[] => [
   key,
-  [...key].toReversed().join(''),
+  Array.from(key).toReversed().join(''),
   encodeURIComponent(key.toWellFormed()),
   Buffer.from(key).toString('hex'),
   ...[0, 1, 2].map((bytes) => base64Behind(bytes, key)),

@@ -5,8 +5,8 @@ import { readSse, type SseEvent } from './sse.ts';
 export type SseOrJson = { readonly events: readonly SseEvent[] } | { readonly json: string };
 
 const SPACE = 0x20;
-const BYTE_ORDER_MARK: ReadonlySet<number> = new Set([0xef, 0xbb, 0xbf]);
-const isBlank = (byte: number): boolean => byte <= SPACE || BYTE_ORDER_MARK.has(byte);
+const isBlank = (byte: number): boolean => byte <= SPACE || isByteOrderMark(byte);
+const isByteOrderMark = (byte: number): boolean => byte === 0xef || byte === 0xbb || byte === 0xbf;
 /** `{` and `[` begin JSON; `<` begins a page that is neither, and that JSON's error tells best. */
 const NOT_SSE: ReadonlySet<number> = new Set(Buffer.from('{[<'));
 
@@ -21,8 +21,10 @@ async function* resume(head: Buffer | undefined, rest: AsyncIterator<Buffer>): A
 /** The first read that is not blank, without its blanks. Servers send blank lines for minutes while the model waits: none is kept. */
 async function firstWords(reads: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
   for (let next = await reads.next(); next.done !== true; next = await reads.next()) {
-    const at = next.value.findIndex((byte) => !isBlank(byte));
-    if (at >= 0) return next.value.subarray(at);
+    const read = next.value;
+    let at = 0;
+    while (at < read.length && isBlank(read[at] ?? 0)) at++;
+    if (at < read.length) return read.subarray(at);
   }
   return undefined;
 }

@@ -208,6 +208,15 @@ describe('a response that fails', () => {
     expect(providerErrorOf(await readEvents(...events)).errorClass).toBe(ErrorClass.TRUNCATED);
   });
 
+  test('is nonsense with a status that nobody knows, and says no key that stands in it', async () => {
+    const key = 'sk-0123456789abcdef';
+    const { answer } = await askProvider(openai, sse({ type: 'response.completed', response: { status: `odd ${key} ${'x'.repeat(1000)}` } }), { model: 'gpt-5', key });
+    const error = providerErrorOf(answer);
+    expect(error.errorClass).toBe(ErrorClass.INVALID_RESPONSE);
+    expect(error.message).toContain('odd [key removed]');
+    expect(error.message.length).toBeLessThan(200);
+  });
+
   test('is nonsense with more items, or more pieces of one, than any answer has', async () => {
     const many = (count: number, at: (n: number) => object) => Array.from({ length: count }, (_, n) => at(n));
     for (const events of [many(4097, (n) => text('x', n)), many(1025, (n) => text('x', 0, n))]) {

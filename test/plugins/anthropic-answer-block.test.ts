@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest';
+import { AnswerBlock } from '../../src/plugins/anthropic/answer-block.ts';
+import { Parts } from '../../src/plugins/kit/parts.ts';
+import { ErrorClass } from '../../src/plugins/provider.ts';
+
+const fragments = Array.from({ length: 17 }, () => 'x'.repeat(64 * 1024));
+const readAll = (type: string): number => {
+  const parts = new Parts();
+  const block = new AnswerBlock({ type, id: 'a', name: 'search', input: {} }, 0);
+  block.start(parts);
+  return fragments.flatMap((partial_json) => block.read({ type: 'input_json_delta', partial_json }, parts)).length;
+};
+
+test("an input of Anthropic's own tool that has no end is refused, and a call's arguments may be long", () => {
+  expect(() => readAll('server_tool_use')).toThrow(expect.objectContaining({ errorClass: ErrorClass.INVALID_RESPONSE }));
+  expect(readAll('tool_use')).toBe(17);
+});
