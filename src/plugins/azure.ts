@@ -78,7 +78,8 @@ const responsesDialect = (request: GenerateRequest): ResponsesDialect => ({
 function explain(error: ProviderError, request: GenerateRequest): ProviderError {
   const say = (what: string): ProviderError => new ProviderError(error.errorClass, clip(`${what} (${error.message})`, 512), error);
   if (error.errorClass === ErrorClass.NOT_FOUND) return say(`"${request.model}" has to be the name of a deployment of your resource`);
-  const field = /(?:unsupported parameter|extra_forbidden).*?\b(max_tokens|max_completion_tokens)\b/is.exec(error.message)?.[1];
+  const isAboutField = /unsupported parameter|extra_forbidden|extra inputs are not permitted/i.test(error.message);
+  const field = isAboutField ? /\b(max_tokens|max_completion_tokens)\b/.exec(error.message)?.[1] : undefined;
   if (field === undefined) return error;
   return say(`set max_tokens_field to "${field === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens'}" for the provider "${request.instance?.name ?? TYPE}"`);
 }

@@ -16,6 +16,8 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   'clients/cli/ask.ts': ['echo'],
   // The shape of an API that Cloudflare has beside its own.
   'plugins/cloudflare.ts': ['openai'],
+  // Groq's own ids of models that OpenAI has published.
+  'plugins/groq.ts': ['openai'],
 };
 
 const isOwn = (path: string, type: string): boolean => path === 'plugins/index.ts' || path === `plugins/${type}.ts` || path.startsWith(`plugins/${type}/`);

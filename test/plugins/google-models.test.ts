@@ -9,14 +9,17 @@ const instanceAt = (baseUrl: string) => generateRequest({ baseUrl }).instance;
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
 
 describe('the models of Google', () => {
-  test('are listed page by page: those that generate or embed, with their limits', async () => {
+  test('are listed page by page, with their limits and what they can do', async () => {
     await using mock = await mockUpstream(providerFixture('google/models-1.json'), providerFixture('google/models-2.json'));
-    expect(await google.listModels({ instance: instanceAt(mock.url), key: 'AIzaTest' }, { signal: signal() })).toEqual([
+    const models = await google.listModels({ instance: instanceAt(mock.url), key: 'AIzaTest' }, { signal: signal() });
+    expect(models.filter(({ model }) => !['imagen-4.0-generate-001', 'aqa'].includes(model))).toEqual([
       { model: 'gemini-2.5-flash', displayName: 'Gemini 2.5 Flash', contextWindow: 1_048_576n, maxOutputTokens: 65_536n, inputModalities: ['text', 'image', 'audio'], capabilities: ['tools', 'json_schema', 'reasoning'] },
       { model: 'gemini-2.5-flash-preview-tts', displayName: 'TTS', contextWindow: 8192n, maxOutputTokens: 16_384n, inputModalities: [], capabilities: [] },
       { model: 'gemma-4-31b-it', displayName: 'Gemma 4 31B IT', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: ['reasoning'] },
       { model: 'gemini-embedding-001', displayName: 'Gemini Embedding 001', contextWindow: 2048n, maxOutputTokens: 1n, inputModalities: [], capabilities: ['embeddings'] },
     ]);
+    // What makes pictures, or something else again, is there too, and can do nothing that is asked for here.
+    expect(models.filter(({ model }) => ['imagen-4.0-generate-001', 'aqa'].includes(model)).map(({ capabilities }) => capabilities)).toEqual([[], []]);
     expect(mock.requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /models?pageSize=1000', 'GET /models?pageSize=1000&pageToken=cGFnZS8y']);
     expect(mock.requests.map(({ headers }) => headers['x-goog-api-key'])).toEqual(['AIzaTest', 'AIzaTest']);
   });
@@ -24,7 +27,7 @@ describe('the models of Google', () => {
   test('are each listed once by a server that gives the same page again', async () => {
     await using mock = await mockUpstream(providerFixture('google/models-1.json'));
     const models = await google.listModels({ instance: instanceAt(mock.url), key: 'AIzaTest' }, { signal: signal() });
-    expect(models.map(({ model }) => model)).toEqual(['gemini-2.5-flash', 'gemini-2.5-flash-preview-tts']);
+    expect(models.map(({ model }) => model)).toEqual(['gemini-2.5-flash', 'gemini-2.5-flash-preview-tts', 'imagen-4.0-generate-001']);
     expect(mock.requests.length).toBe(2);
   });
 });

@@ -46,7 +46,7 @@ function sayUnlisted(all: readonly UnlistedProvider[], options: ModelsOptions, c
     return;
   }
   // It is a kind of provider, which is one only once the config says where.
-  const waiting = all.filter(({ provider, reason }) => provider !== 'openai-compatible' || reason !== 'SETTING_MISSING');
+  const waiting = all.filter(({ reason, message }) => reason !== 'SETTING_MISSING' || !message.includes('base_url'));
   if (waiting.length > 0) console.say(`not ready: ${waiting.map(({ provider, reason }) => `${provider} (${reason})`).join(', ')}`, 'dim');
 }
 

@@ -29,6 +29,8 @@ const MONEY: Readonly<Record<string, Row>> = {
   'Anthropic, its own limit, as 400': { status: 400, body: anthropic('invalid_request_error', 'You have reached your specified API usage limits.'), class: 'QUOTA' },
   'Anthropic, billing': { status: 402, body: anthropic('billing_error', 'There is a problem with your billing.'), class: 'BILLING' },
   'Anthropic, the spend limit, as 429': { status: 429, body: anthropic('rate_limit_error', 'This request would exceed your limit.', { error_code: 'enforced_spend_limit_reached' }), class: 'QUOTA' },
+  "Anthropic, the contract's spend limit, as 429": { status: 429, body: anthropic('rate_limit_error', 'You have reached a limit.', { error_code: 'contract_spend_limit_reached' }), class: 'QUOTA' },
+  'Anthropic, the limit of a linked organization': { status: 402, body: anthropic('billing_error', 'Not now.', { error_code: 'linked_organization_spend_limit_reached' }), class: 'QUOTA' },
   'Anthropic, a long context, as 429': { status: 429, body: anthropic('rate_limit_error', 'Extra usage is required for long context requests.'), class: 'BILLING' },
   'Gemini, prepaid': { status: 402, body: { error: { code: 402, message: 'Your balance is used up.', status: 'RESOURCE_EXHAUSTED' } }, class: 'BILLING' },
   'OpenRouter, no credits': { status: 402, body: openrouter(402, 'Insufficient credits'), class: 'BILLING' },
@@ -54,6 +56,8 @@ const NO_MONEY: Readonly<Record<string, Row>> = {
   'OpenAI, a rate': { status: 429, body: openai('rate_limit_exceeded', 'Rate limit reached. Please try again in 6ms.', 'tokens'), class: 'RATE_LIMIT', waitMs: 6 },
   'OpenAI, too fast': { status: 503, body: openai('slow_down', 'Slow down.', 'server_error'), class: 'RATE_LIMIT' },
   'Anthropic, a rate': { status: 429, body: anthropic('rate_limit_error', 'Too many.'), headers: { 'retry-after': '23' }, class: 'RATE_LIMIT', waitMs: 23_000 },
+  'Anthropic, growth that is too fast': { status: 429, body: anthropic('rate_limit_error', 'Too fast.', { error_code: 'ramp_limit_exceeded' }), headers: { 'retry-after': '60' }, class: 'RATE_LIMIT', waitMs: 60_000 },
+  'Anthropic, an organization that is shut out': { status: 400, body: anthropic('invalid_request_error', 'This organization has been disabled.', { error_code: 'organization_on_hold', appeal_url: null }), class: 'PERMISSION' },
   'Gemini, a rate': {
     status: 429,
     body: [{ error: { code: 429, message: 'Resource exhausted.', status: 'RESOURCE_EXHAUSTED', details: [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '34s' }] } }],
