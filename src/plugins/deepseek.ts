@@ -93,7 +93,7 @@ export const deepseek = openaiChatProvider({
   readModel: (entry) => {
     const model = readUsualModel(entry);
     // The list says no more than names; all of this generation have the same window.
-    return model !== undefined && /^deepseek-v4\b/.test(model.model) ? { ...model, contextWindow: model.contextWindow ?? 1_000_000n } : model;
+    return model !== undefined && /^deepseek-(?:v4|flash)\b/.test(model.model) ? { ...model, contextWindow: model.contextWindow ?? 1_000_000n } : model;
   },
   checkKey: (request, context) => {
     const instance = instanceOf(request);
