@@ -7,7 +7,8 @@ export function environmentSecrets(variables: Variables): Secrets {
   return {
     async keysFor({ keyEnvNames }) {
       const value = keyEnvNames.map((name) => variables[name]?.trim()).find((text) => text !== undefined && text !== '');
-      return value === undefined ? [] : [{ label: '', secret: new Secret(value) }];
+      return value === undefined ? [] : [{ label: '', secret: new Secret(value), origin: 'environment' }];
     },
+    judge() {},
   };
 }
