@@ -60,10 +60,10 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
     await throwUnlessGoogleOk(answer, key);
     // No event is marked as the last one: the end of the body is the end of the answer.
     for await (const piece of readSseOrJson(answer.body)) {
-      if ('json' in piece) yield* readTogether([piece.json], (json) => reader.readWhole(json));
-      else yield* readTogether(piece.events, ({ data }) => reader.read(data));
+      const told = 'json' in piece ? readTogether([piece.json], (json) => reader.readWhole(json)) : readTogether(piece.events, ({ data }) => reader.read(data));
+      for (const event of told) yield event;
     }
-    yield* reader.finish();
+    for (const event of reader.finish()) yield event;
   } catch (error) {
     throw withUsage(error, reader.usage);
   } finally {

@@ -1,8 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { pipeline, Readable, type Transform } from 'node:stream';
+import { pipeline, type Transform } from 'node:stream';
 import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompress } from 'node:zlib';
 import type { Agent, Dispatcher } from 'undici';
 import { ErrorClass, ProviderError } from '../provider.ts';
+import { HttpBody } from './http-body.ts';
 import { isTooHeavy } from './json-weight.ts';
 import { answerError, type AnswerErrorContext } from './provider-answer-error.ts';
 import { readErrorText } from './read-error-text.ts';
@@ -81,7 +82,7 @@ function headerRecord(raw: Readonly<Record<string, string | string[] | undefined
 class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly accepted = Promise.withResolvers<void>();
   readonly answered = Promise.withResolvers<Answer>();
-  readonly #body: Readable;
+  readonly #body: HttpBody;
   readonly #signal: AbortSignal;
   readonly #onAbort = (): void => this.#abort(abortError(this.#signal));
   #controller: Dispatcher.DispatchController | undefined;
@@ -89,16 +90,8 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    this.#body = new Readable({
-      highWaterMark: 64 * 1024,
-      read: () => this.#controller?.resume(),
-      destroy: (error, done) => {
-        this.#abort(error ?? new Error('the answer is no longer wanted'));
-        done(error);
-      },
-    });
-    // A break is told by these three when somebody reads them; nobody reading must not end the process.
-    this.#body.on('error', () => {});
+    this.#body = new HttpBody({ onRoom: () => this.#controller?.resume(), onLeave: () => this.discard() });
+    // A break is told by these when somebody reads them; nobody reading must not end the process.
     this.accepted.promise.catch(() => {});
     this.answered.promise.catch(() => {});
     signal.addEventListener('abort', this.#onAbort, { once: true });
@@ -122,19 +115,19 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.#over();
-    this.#body.push(null);
+    this.#body.end();
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     this.#over();
     this.accepted.reject(error);
     this.answered.reject(error);
-    this.#body.destroy(error);
+    this.#body.end(brokenBody(error, this.#signal));
   }
 
   /** Closes the connection of an answer that nobody will read. */
   discard(): void {
-    this.#body.destroy();
+    if (this.#state !== 'over') this.#abort(new Error('the answer is no longer wanted'));
   }
 
   #abort(reason: Error): void {
@@ -179,7 +172,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
         throw fail(error, 'waiting');
       });
       try {
-        return { ...answer, body: wholeBody(decode(answer), signal) };
+        return { ...answer, body: decode(answer, signal) };
       } catch (error) {
         handler.discard();
         throw error;
@@ -198,20 +191,23 @@ const DECODERS: ReadonlyMap<string, () => Transform> = new Map<string, () => Tra
 ]);
 
 /** We ask for no encoding; some servers use one all the same. */
-function decode({ body, headers }: Answer): AsyncIterable<Buffer> {
+function decode({ body, headers }: Answer, signal: AbortSignal): AsyncIterable<Buffer> {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
   if (encoding === '' || encoding === 'identity') return body;
   const decoder = DECODERS.get(encoding)?.();
   if (decoder === undefined) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the answer comes in an encoding that nobody asked for');
-  return pipeline(body, decoder, () => {});
+  return wholeBody(pipeline(body, decoder, () => {}), signal);
 }
 
+const brokenBody = (error: unknown, signal: AbortSignal): Error =>
+  signal.aborted ? abortError(signal) : new ProviderError(ErrorClass.TRUNCATED, 'the connection broke before the end of the answer', { code: causeCodeOf(error), cause: error });
+
+/** Decoding breaks too: in the middle of a packed answer, or where its bytes are no packed ones. */
 async function* wholeBody(body: AsyncIterable<Buffer>, signal: AbortSignal): AsyncGenerator<Buffer> {
   try {
     yield* body;
   } catch (error) {
-    signal.throwIfAborted();
-    throw new ProviderError(ErrorClass.TRUNCATED, 'the connection broke before the end of the answer', { code: causeCodeOf(error), cause: error });
+    throw error instanceof ProviderError ? error : brokenBody(error, signal);
   }
 }
 

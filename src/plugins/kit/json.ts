@@ -38,10 +38,19 @@ export function jsonText(value: unknown): string | undefined {
   }
 }
 
+/** The raw texts that the `stringifyBody` under way has met; undefined when it has met none. */
+let met: { readonly mark: string; readonly texts: string[] } | undefined;
+
 class RawJson {
   readonly text: string;
   constructor(text: string) {
     this.text = text;
+  }
+
+  /** Stands in for the text until the whole is written. */
+  toJSON(): string {
+    met ??= { mark: randomUUID(), texts: [] };
+    return `${met.mark}:${met.texts.push(this.text) - 1}`;
   }
 }
 
@@ -50,12 +59,16 @@ export const rawJson = (text: string): unknown => new RawJson(text);
 
 /** Like JSON.stringify, with `rawJson` values written as they are. */
 export function stringifyBody(body: JsonObject): string {
-  const raws: string[] = [];
-  const mark = randomUUID();
-  const text = JSON.stringify(body, (_key, value: unknown) =>
-    value instanceof RawJson ? `${mark}:${raws.push(value.text) - 1}` : value,
-  );
-  return raws.length === 0 ? text : text.replace(new RegExp(`"${mark}:(\\d+)"`, 'g'), (_match, index) => raws[Number(index)] ?? '');
+  met = undefined;
+  const text = JSON.stringify(body);
+  const raws = takeMet();
+  return raws === undefined ? text : text.replace(new RegExp(`"${raws.mark}:(\\d+)"`, 'g'), (_match, index) => raws.texts[Number(index)] ?? '');
+}
+
+function takeMet(): typeof met {
+  const raws = met;
+  met = undefined;
+  return raws;
 }
 
 /** Merges objects deeply; a value of `extra` wins, arrays and scalars are replaced whole. */

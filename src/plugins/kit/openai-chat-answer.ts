@@ -6,7 +6,7 @@ import type { ChatDialect, Keepsake } from './openai-chat-dialect.ts';
 import { addUsage, chatCost, chatUsage } from './openai-chat-usage.ts';
 import { Parts } from './parts.ts';
 import { answerError, isErrorBody, truncated } from './provider-answer-error.ts';
-import type { AnswerReader } from './read-answer.ts';
+import type { AnswerReader } from './stream-answer.ts';
 import { redact } from './redact.ts';
 
 export interface ChatAnswerContext {

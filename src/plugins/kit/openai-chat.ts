@@ -2,22 +2,20 @@ import { CheckKeyResponse_Verdict as Verdict, type Instance } from '../../gen/to
 import {
   ErrorClass,
   ProviderError,
-  started,
   unsupported,
   type CallContext,
   type CheckKeyResponse,
   type GenerateRequest,
   type Manifest,
   type Provider,
-  type ProviderEvent,
 } from '../provider.ts';
-import { fetchJson, send, throwUnlessOk } from './http.ts';
+import { fetchJson } from './http.ts';
 import { stringifyBody } from './json.ts';
 import { ChatAnswer } from './openai-chat-answer.ts';
 import type { ChatDialect } from './openai-chat-dialect.ts';
 import { chatModels, type ReadModel } from './openai-chat-models.ts';
 import { chatBody, ignoredFields } from './openai-chat-request.ts';
-import { readAnswer } from './read-answer.ts';
+import { streamAnswer, type AnswerPlan } from './stream-answer.ts';
 
 /** A provider that speaks OpenAI's chat completions: only what differs is said. */
 export interface OpenaiChatSpec {
@@ -52,7 +50,7 @@ export function openaiChatProvider(spec: OpenaiChatSpec): Provider {
   const modelsPathOf = (instance: Instance): string => (typeof spec.modelsPath === 'function' ? spec.modelsPath(instance) : (spec.modelsPath ?? '/models'));
   return {
     manifest,
-    generate: (request, context) => generate(request, context, spec),
+    generate: (request, context) => streamAnswer(() => answerPlan(request, context, spec)),
     async listModels(request, context) {
       if (spec.listModels !== undefined) return spec.listModels(request, context);
       const instance = instanceOf(request);
@@ -68,31 +66,28 @@ export function openaiChatProvider(spec: OpenaiChatSpec): Provider {
   };
 }
 
-async function* generate(request: GenerateRequest, { signal }: CallContext, spec: OpenaiChatSpec): AsyncGenerator<ProviderEvent> {
+function answerPlan(request: GenerateRequest, { signal }: CallContext, spec: OpenaiChatSpec): AnswerPlan {
   const { manifest } = spec;
   const instance = instanceOf(request);
   const { key } = request;
   const dialect = typeof spec.dialect === 'function' ? spec.dialect(request) : (spec.dialect ?? {});
+  const { explain, codes } = dialect;
   const body = chatBody(request, dialect, manifest.type);
-  const exchange = await send({
-    method: 'POST',
-    url: instance.baseUrl + (dialect.path ?? '/chat/completions'),
-    headers: spec.headers === undefined ? bearer(key) : spec.headers(instance, key),
-    body: stringifyBody(body),
-    signal,
-  });
-  try {
-    yield started(ignoredFields(request, dialect));
-    const answer = await exchange.answer();
-    await throwUnlessOk(answer, { key, codes: dialect.codes });
-    const limit = body[dialect.maxTokensField ?? 'max_tokens'];
-    const reader = new ChatAnswer(dialect, { type: manifest.type, key, headers: answer.headers, maxTokens: typeof limit === 'number' ? limit : undefined });
-    for await (const events of readAnswer(reader, answer.body)) yield* events;
-  } catch (error) {
-    throw error instanceof ProviderError && dialect.explain !== undefined ? dialect.explain(error, request) : error;
-  } finally {
-    exchange.close();
-  }
+  const limit = body[dialect.maxTokensField ?? 'max_tokens'];
+  const maxTokens = typeof limit === 'number' ? limit : undefined;
+  return {
+    request: {
+      method: 'POST',
+      url: instance.baseUrl + (dialect.path ?? '/chat/completions'),
+      headers: spec.headers === undefined ? bearer(key) : spec.headers(instance, key),
+      body: stringifyBody(body),
+      signal,
+    },
+    ignoredFields: ignoredFields(request, dialect),
+    context: { key, codes },
+    readerFor: ({ headers }) => new ChatAnswer(dialect, { type: manifest.type, key, headers, maxTokens }),
+    explain: explain === undefined ? undefined : (error) => explain(error, request),
+  };
 }
 
 export interface KeyQuestion {

@@ -8,7 +8,7 @@ import { responsesError } from './openai-responses-error.ts';
 import { ResponsesItem, type Slot } from './openai-responses-item.ts';
 import { Parts } from './parts.ts';
 import { isErrorBody, truncated } from './provider-answer-error.ts';
-import type { AnswerReader } from './read-answer.ts';
+import type { AnswerReader } from './stream-answer.ts';
 import { redact } from './redact.ts';
 
 /** The most bytes of a status that an error quotes. */

@@ -1,12 +1,11 @@
 import type { Instance } from '../../gen/tollgate/provider/v1/provider_service.ts';
-import { ProviderError, started, type CallContext, type GenerateRequest, type ProviderEvent } from '../provider.ts';
-import { send, throwUnlessOk } from './http.ts';
+import type { CallContext, GenerateRequest, ProviderEvent } from '../provider.ts';
 import { stringifyBody } from './json.ts';
 import { bearer, instanceOf } from './openai-chat.ts';
 import { ResponsesAnswer } from './openai-responses-answer.ts';
 import type { ResponsesDialect } from './openai-responses-dialect.ts';
 import { responsesBody, responsesIgnoredFields } from './openai-responses-request.ts';
-import { readAnswer } from './read-answer.ts';
+import { streamAnswer, type AnswerPlan } from './stream-answer.ts';
 
 /** A provider that speaks OpenAI's Responses API: only what differs is said. */
 export interface OpenaiResponsesSpec {
@@ -19,26 +18,24 @@ export interface OpenaiResponsesSpec {
 }
 
 /** Streams one answer of the Responses API. What a provider's `generate` does for the models that are asked there. */
-export async function* generateResponse(request: GenerateRequest, { signal }: CallContext, spec: OpenaiResponsesSpec): AsyncGenerator<ProviderEvent> {
+export const generateResponse = (request: GenerateRequest, context: CallContext, spec: OpenaiResponsesSpec): AsyncGenerator<ProviderEvent> => streamAnswer(() => answerPlan(request, context, spec));
+
+function answerPlan(request: GenerateRequest, { signal }: CallContext, spec: OpenaiResponsesSpec): AnswerPlan {
   const instance = instanceOf(request);
   const { key } = request;
   const dialect = typeof spec.dialect === 'function' ? spec.dialect(request) : (spec.dialect ?? {});
-  const exchange = await send({
-    method: 'POST',
-    url: instance.baseUrl + (dialect.path ?? '/responses'),
-    headers: spec.headers?.(instance, key) ?? bearer(key),
-    body: stringifyBody(responsesBody(request, dialect, spec.type)),
-    signal,
-  });
-  try {
-    yield started(responsesIgnoredFields(request));
-    const answer = await exchange.answer();
-    await throwUnlessOk(answer, { key, codes: dialect.codes });
-    const reader = new ResponsesAnswer(dialect, { type: spec.type, key, headers: answer.headers });
-    for await (const events of readAnswer(reader, answer.body)) yield* events;
-  } catch (error) {
-    throw error instanceof ProviderError && dialect.explain !== undefined ? dialect.explain(error, request) : error;
-  } finally {
-    exchange.close();
-  }
+  const { explain, codes } = dialect;
+  return {
+    request: {
+      method: 'POST',
+      url: instance.baseUrl + (dialect.path ?? '/responses'),
+      headers: spec.headers?.(instance, key) ?? bearer(key),
+      body: stringifyBody(responsesBody(request, dialect, spec.type)),
+      signal,
+    },
+    ignoredFields: responsesIgnoredFields(request),
+    context: { key, codes },
+    readerFor: ({ headers }) => new ResponsesAnswer(dialect, { type: spec.type, key, headers }),
+    explain: explain === undefined ? undefined : (error) => explain(error, request),
+  };
 }

@@ -46,11 +46,31 @@ function runsOf(key: string): ReadonlySet<string> {
   return runs;
 }
 
+/** The last short words that were found to be clean: a model's name comes with every answer. */
+let cleanFor = '';
+const cleanWords = new Set<string>();
+const MAX_CLEAN_WORDS = 64;
+const MAX_CLEAN_CHARS = 128;
+
+function rememberClean(word: string, key: string): void {
+  if (word.length > MAX_CLEAN_CHARS) return;
+  if (key !== cleanFor || cleanWords.size >= MAX_CLEAN_WORDS) cleanWords.clear();
+  cleanFor = key;
+  cleanWords.add(word);
+}
+
 /**
  * Cuts a key, and every run of 8 or more of its characters, out of a text that a provider wrote: as it is, in other capitals,
  * reversed, and as base64, hex or part of a URL. A text of more than 65,536 characters ends there.
  */
 export function redact(text: string, key: string): string {
+  if (text === '' || (key === cleanFor && cleanWords.has(text))) return text;
+  const clean = cut(text, key);
+  if (clean === text) rememberClean(text, key);
+  return clean;
+}
+
+function cut(text: string, key: string): string {
   const short = text.slice(0, MAX_CHARS);
   const masked = short.includes('***') ? short.replaceAll(MASKED_KEY, MASK) : short;
   if (key === '') return masked;

@@ -1,5 +1,5 @@
 import { readJsonText } from './http.ts';
-import { readSse, type SseEvent } from './sse.ts';
+import { sseReader, type SseEvent } from './sse.ts';
 
 /** What an answer turned out to be: a stream of events, or one JSON body. */
 export type SseOrJson = { readonly events: readonly SseEvent[] } | { readonly json: string };
@@ -13,37 +13,65 @@ const NOT_SSE: ReadonlySet<number> = new Set(Buffer.from('{[<'));
 /** The most bytes of one whole answer: a stream's answer has more only over time. */
 const MAX_JSON_BYTES = 8 * 1024 * 1024;
 
-async function* resume(head: Buffer | undefined, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  if (head !== undefined) yield head;
+async function* resume(head: Buffer, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
+  yield head;
   for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
 }
 
-/** The first read that is not blank, without its blanks. Servers send blank lines for minutes while the model waits: none is kept. */
-async function firstWords(reads: AsyncIterator<Buffer>): Promise<Buffer | undefined> {
-  for (let next = await reads.next(); next.done !== true; next = await reads.next()) {
-    const read = next.value;
-    let at = 0;
-    while (at < read.length && isBlank(read[at] ?? 0)) at++;
-    if (at < read.length) return read.subarray(at);
-  }
-  return undefined;
+/** Where a read's first byte stands that is not blank; undefined where all are. */
+function firstWord(read: Buffer): number | undefined {
+  let at = 0;
+  while (at < read.length && isBlank(read[at] ?? 0)) at++;
+  return at < read.length ? at : undefined;
 }
 
 /**
  * Reads an answer that was asked for as a stream. Servers send one JSON body all the same, or a stream under the content type
- * of JSON, so its first byte that is not blank decides.
+ * of JSON, so its first byte that is not blank decides. Servers also send blank lines for minutes while the model waits: none is kept.
  */
-export async function* readSseOrJson(body: AsyncIterable<Buffer>): AsyncGenerator<SseOrJson> {
-  const rest = body[Symbol.asyncIterator]();
-  try {
-    const head = await firstWords(rest);
-    const whole = resume(head, rest);
-    if (head?.[0] !== undefined && NOT_SSE.has(head[0])) {
-      yield { json: await readJsonText({ body: whole }, MAX_JSON_BYTES) };
-    } else {
-      for await (const events of readSse(whole)) yield { events };
-    }
-  } finally {
-    await rest.return?.();
-  }
+export function readSseOrJson(body: AsyncIterable<Buffer>): AsyncIterableIterator<SseOrJson, undefined> {
+  const reads = body[Symbol.asyncIterator]();
+  const reader = sseReader();
+  const atEnd = { done: true, value: undefined } as const;
+  let state: 'blank' | 'events' | 'over' = 'blank';
+
+  const begin = async (first: Buffer): Promise<Buffer | SseOrJson | undefined> => {
+    const at = firstWord(first);
+    if (at === undefined) return undefined;
+    const read = first.subarray(at);
+    state = NOT_SSE.has(read[0] ?? 0) ? 'over' : 'events';
+    return state === 'events' ? read : { json: await readJsonText({ body: resume(read, reads) }, MAX_JSON_BYTES) };
+  };
+
+  // A plain iterator: a generator costs every token three turns of the microtask queue.
+  return {
+    async next() {
+      while (state !== 'over') {
+        const next = await reads.next();
+        if (next.done === true) {
+          state = 'over';
+          const events = reader.end();
+          return events.length > 0 ? { done: false, value: { events } } : atEnd;
+        }
+        let read = next.value;
+        if (state === 'blank') {
+          const begun = await begin(read);
+          if (begun === undefined) continue;
+          if (!Buffer.isBuffer(begun)) return { done: false, value: begun };
+          read = begun;
+        }
+        const events = reader.feed(read);
+        if (events.length > 0) return { done: false, value: { events } };
+      }
+      return atEnd;
+    },
+    async return() {
+      state = 'over';
+      await reads.return?.();
+      return atEnd;
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
 }

@@ -11,11 +11,15 @@ export interface SseEvent {
 /** The most characters that one event may have. A longer one is not an answer. */
 export const MAX_EVENT_CHARS = 4 * 1024 * 1024;
 
-/**
- * Reads server-sent events. Yields the events of one read together, so that what arrived together can leave together.
- * An event at the very end counts even without its blank line.
- */
-export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<readonly SseEvent[]> {
+export interface SseReader {
+  /** The events that these bytes complete: what arrived together can leave together. */
+  feed(chunk: Uint8Array): readonly SseEvent[];
+  /** An event at the very end, which counts even without its blank line. */
+  end(): readonly SseEvent[];
+}
+
+/** Reads server-sent events. Throws for one that is longer than an answer has. */
+export function sseReader(): SseReader {
   let batch: SseEvent[] = [];
   let overflow = false;
   const parser = createParser({
@@ -31,7 +35,7 @@ export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<
   });
   const decoder = new TextDecoder();
   let openLine = 0;
-  const feed = (text: string): readonly SseEvent[] => {
+  const read = (text: string): readonly SseEvent[] => {
     parser.feed(text);
     // The parser passes over a line that is no field, and never says how long it is.
     const lineEnd = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r'));
@@ -41,10 +45,8 @@ export async function* readSse(body: AsyncIterable<Uint8Array>): AsyncGenerator<
     batch = [];
     return events;
   };
-  for await (const chunk of body) {
-    const events = feed(decoder.decode(chunk, { stream: true }));
-    if (events.length > 0) yield events;
-  }
-  const last = feed(`${decoder.decode()}\n\n`);
-  if (last.length > 0) yield last;
+  return {
+    feed: (chunk) => read(decoder.decode(chunk, { stream: true })),
+    end: () => read(`${decoder.decode()}\n\n`),
+  };
 }

@@ -7,14 +7,16 @@ const CLOSING_TIME_MS = 250;
  * Passes on what is read until the body ends. Behind the answer's own end marker nothing is waited for long, whatever still
  * comes, and a connection that breaks there breaks nothing.
  */
-export async function* untilOver<Piece>(pieces: AsyncIterable<Piece>, isOver: () => boolean): AsyncGenerator<Piece> {
+export function untilOver<Piece>(pieces: AsyncIterable<Piece>, isOver: () => boolean): AsyncIterable<Piece> {
   const iterator = pieces[Symbol.asyncIterator]();
+  const atEnd = { done: true, value: undefined } as const;
   let closingTime: number | undefined;
-  for (;;) {
-    if (isOver()) closingTime ??= performance.now() + CLOSING_TIME_MS;
-    const next = iterator.next();
-    const piece = await (closingTime === undefined ? next : within(Math.max(0, closingTime - performance.now()), next));
-    if (piece === undefined || piece.done === true || (closingTime !== undefined && performance.now() > closingTime)) return;
-    yield piece.value;
-  }
+  const lastWords = async (): Promise<IteratorResult<Piece, undefined>> => {
+    closingTime ??= performance.now() + CLOSING_TIME_MS;
+    const piece = await within(Math.max(0, closingTime - performance.now()), iterator.next());
+    return piece === undefined || piece.done === true || performance.now() > closingTime ? atEnd : piece;
+  };
+  // No generator of its own: each one costs every token three turns of the microtask queue.
+  const next = (): Promise<IteratorResult<Piece, undefined>> => (isOver() ? lastWords() : iterator.next());
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }

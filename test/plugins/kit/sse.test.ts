@@ -1,8 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MAX_EVENT_CHARS, readSse, type SseEvent } from '../../../src/plugins/kit/sse.ts';
+import { MAX_EVENT_CHARS, sseReader, type SseEvent } from '../../../src/plugins/kit/sse.ts';
 import { ErrorClass } from '../../../src/plugins/provider.ts';
 import { anyText, borders, flat, inChunks, inPieces } from './chunks.ts';
+
+async function* readSse(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<readonly SseEvent[]> {
+  const reader = sseReader();
+  for await (const chunk of chunks) {
+    const events = reader.feed(chunk);
+    if (events.length > 0) yield events;
+  }
+  const last = reader.end();
+  if (last.length > 0) yield last;
+}
 
 const read = (text: string, cuts: readonly number[] = []): Promise<readonly SseEvent[]> => flat(readSse(inChunks(Buffer.from(text), cuts)));
 const data = (...texts: readonly string[]): readonly SseEvent[] => texts.map((text) => ({ event: undefined, data: text }));

@@ -1,0 +1,74 @@
+/** What may wait unread before the provider is asked to pause. */
+const MAX_WAITING = 64 * 1024;
+
+export interface BodyHooks {
+  /** There is room again. */
+  onRoom(): void;
+  /** Nobody reads any further. */
+  onLeave(): void;
+}
+
+/**
+ * The body of an answer as it comes. A read takes all that has come until then, so that what arrived together stays together.
+ * Not a stream of Node's: building and tearing one down costs more than a short answer's parsing.
+ */
+export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
+  readonly #hooks: BodyHooks;
+  #waiting: Buffer[] = [];
+  #bytes = 0;
+  #end: { readonly error: Error | undefined } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor(hooks: BodyHooks) {
+    this.#hooks = hooks;
+  }
+
+  /** Takes a chunk. Returns whether there is room for more. */
+  push(chunk: Buffer): boolean {
+    this.#waiting.push(chunk);
+    this.#bytes += chunk.length;
+    this.#wake?.();
+    return this.#bytes < MAX_WAITING;
+  }
+
+  /** Nothing more will come. With an error the reader gets it behind what has come. */
+  end(error?: Error): void {
+    this.#end ??= { error };
+    this.#wake?.();
+  }
+
+  next(): Promise<IteratorResult<Buffer, undefined>> {
+    if (this.#waiting.length > 0) return Promise.resolve({ done: false, value: this.#take() });
+    if (this.#end === undefined) return this.#later();
+    return this.#end.error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(this.#end.error);
+  }
+
+  async #later(): Promise<IteratorResult<Buffer, undefined>> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+    return this.next();
+  }
+
+  #take(): Buffer {
+    const [first] = this.#waiting;
+    const taken = this.#waiting.length === 1 && first !== undefined ? first : Buffer.concat(this.#waiting, this.#bytes);
+    const wasFull = this.#bytes >= MAX_WAITING;
+    this.#waiting = [];
+    this.#bytes = 0;
+    if (wasFull) this.#hooks.onRoom();
+    return taken;
+  }
+
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#waiting = [];
+    this.#hooks.onLeave();
+    this.end();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}
