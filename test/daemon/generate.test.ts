@@ -4,6 +4,7 @@ import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { ErrorClass, ProviderError, started } from '../../src/plugins/provider.ts';
 import { GenerateServiceService } from '../../src/gen/tollgate/v1/generate_service.ts';
+import { mockUpstream } from '../mock-upstream.ts';
 import { done, hello, say, scriptedProvider } from './scripted-provider.ts';
 import { ask, bearer, generate, testDaemon } from './test-daemon.ts';
 
@@ -19,19 +20,13 @@ describe('Generate', () => {
     expect(events.filter(({ event }) => event?.$case === 'finish')).toHaveLength(1);
   });
 
-  it('joins deltas of one part that come together, and none of different parts', async () => {
-    const daemon = await testDaemon({
-      providers: [
-        scriptedProvider('p', async function* () {
-          yield started();
-          for (const text of ['a', 'b', 'c']) yield say(text, 0);
-          for (const text of ['d', 'e']) yield say(text, 1);
-          yield done();
-        }),
-      ],
-    });
-    const { events } = await generate(daemon, ask({ model: 'p/m' }));
-    expect(events.flatMap(({ event }) => (event?.$case === 'textDelta' ? [[event.value.part, event.value.text]] : []))).toEqual([[0, 'abc'], [1, 'de']]);
+  it('joins deltas that the provider sent together, and passes others on as they come', async () => {
+    await using upstream = await mockUpstream();
+    const text = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
+    upstream.answer({ body: `${['a', 'b', 'c'].map(text).join('')}data: [DONE]\n\n` });
+    const daemon = await testDaemon({ config: { providers: { mock: { type: 'openai-compatible', base_url: upstream.url, settings: { key_required: false } } } } });
+    const { events } = await generate(daemon, ask({ model: 'mock/m' }));
+    expect(events.flatMap(({ event }) => (event?.$case === 'textDelta' ? [event.value.text] : []))).toEqual(['abc']);
   });
 
   it('splits a delta that is longer than a response may be', async () => {

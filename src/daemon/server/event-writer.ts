@@ -2,7 +2,7 @@ import type { GenerateResponse } from '../../gen/tollgate/v1/generate_service.ts
 import { Failure } from '../failure.ts';
 import type { GenerateEvent } from '../routing/generation.ts';
 import type { Room } from '../routing/run-attempt.ts';
-import { joinDeltas, splitDelta, textLength } from './join-deltas.ts';
+import { splitDelta, textLength } from './split-delta.ts';
 
 /** What one stream may hold for its reader before the provider is read no further. */
 const MAX_WAITING = 128 * 1024;
@@ -10,8 +10,6 @@ const MAX_WAITING = 128 * 1024;
 const MESSAGE_COST = 512;
 /** The longest text of one message: in UTF-8 well under a response's 1 MiB. */
 const MAX_TEXT = 256 * 1024;
-/** Joining stops here, so that a long burst still leaves in pieces. */
-const JOIN_UP_TO = 32 * 1024;
 /** A reader that takes nothing for this long has gone, whatever its socket says. */
 const STALL_MS = 60_000;
 
@@ -20,16 +18,14 @@ export interface Sink {
 }
 
 /**
- * Writes a generation's events to its caller. Deltas of one part that arrive in one read leave as one message; what the reader
- * does not take stays bounded.
+ * Writes a generation's events to its caller: each at once, over-long ones in pieces. What the reader does not take stays bounded. What
+ * arrives in one read is joined where it is read.
  */
 export class EventWriter {
   readonly #sink: Sink;
   readonly #signal: AbortSignal;
   readonly #onStall: (failure: Failure) => void;
   #seq = 0n;
-  #pending: GenerateEvent | undefined;
-  #scheduled: NodeJS.Immediate | undefined;
   #waiting = 0;
   #room: PromiseWithResolvers<void> | undefined;
   #stallTimer: NodeJS.Timeout | undefined;
@@ -44,43 +40,20 @@ export class EventWriter {
 
   /** Takes an event. Returns a promise when the reader must catch up first. */
   emit(event: GenerateEvent): Room {
-    const joined = this.#pending === undefined ? undefined : joinDeltas(this.#pending, event);
-    if (joined !== undefined) {
-      this.#pending = joined;
-    } else {
-      this.flush();
-      this.#pending = event;
-    }
-    const isDelta = event.$case === 'textDelta' || event.$case === 'reasoningDelta' || event.$case === 'toolCallDelta';
-    if (!isDelta || textLength(this.#pending) >= JOIN_UP_TO) this.flush();
-    // What one read of the provider's socket brought is handed over before the next immediate runs.
-    else this.#scheduled ??= setImmediate(() => this.flush());
-    return this.#room?.promise;
-  }
-
-  /** Writes what is held back. */
-  flush(): void {
-    clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
-    const event = this.#pending;
-    this.#pending = undefined;
-    if (event === undefined) return;
     for (const piece of splitDelta(event, MAX_TEXT)) this.#write(piece);
+    return this.#room?.promise;
   }
 
   /** Resolves when the reader has taken everything, or is given up: until then the generation holds its place. */
   drained(): Promise<void> {
-    this.flush();
     if (this.#waiting === 0 || this.#signal.aborted) return Promise.resolve();
     this.#drained ??= Promise.withResolvers();
     this.#watchForStall();
     return this.#drained.promise;
   }
 
-  /** Drops what is held back, and stops watching the reader. */
+  /** Stops watching the reader. */
   close(): void {
-    clearImmediate(this.#scheduled);
-    this.#pending = undefined;
     this.#signal.removeEventListener('abort', this.#release);
     this.#release();
   }

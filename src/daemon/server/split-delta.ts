@@ -1,33 +1,5 @@
 import type { GenerateEvent } from '../routing/generation.ts';
 
-const isEmpty = (metadata: Readonly<Record<string, string>>): boolean => {
-  for (const _name in metadata) return false;
-  return true;
-};
-
-/**
- * Joins a delta to the one before it, when both are plain text of the same part. Returns undefined when they must stay apart: of
- * different parts, or with a signature, redacted data or metadata.
- */
-export function joinDeltas(before: GenerateEvent, after: GenerateEvent): GenerateEvent | undefined {
-  if (before.$case === 'textDelta' && after.$case === 'textDelta') {
-    const [a, b] = [before.value, after.value];
-    if (a.part !== b.part || a.refusal !== b.refusal || !isEmpty(a.providerMetadataJson) || !isEmpty(b.providerMetadataJson)) return undefined;
-    return { $case: 'textDelta', value: { part: a.part, text: a.text + b.text, refusal: a.refusal, providerMetadataJson: a.providerMetadataJson } };
-  }
-  if (before.$case === 'reasoningDelta' && after.$case === 'reasoningDelta') {
-    const [a, b] = [before.value, after.value];
-    const plain = [a, b].every((delta) => delta.signature === '' && delta.redactedData.length === 0 && isEmpty(delta.providerMetadataJson));
-    return plain && a.part === b.part ? { $case: 'reasoningDelta', value: { ...a, text: a.text + b.text } } : undefined;
-  }
-  if (before.$case === 'toolCallDelta' && after.$case === 'toolCallDelta') {
-    const [a, b] = [before.value, after.value];
-    const goesOn = a.part === b.part && b.id === '' && b.name === '' && isEmpty(a.providerMetadataJson) && isEmpty(b.providerMetadataJson);
-    return goesOn ? { $case: 'toolCallDelta', value: { ...a, argumentsJsonFragment: a.argumentsJsonFragment + b.argumentsJsonFragment } } : undefined;
-  }
-  return undefined;
-}
-
 /** How much text a delta holds, in UTF-16 units. */
 export function textLength(event: GenerateEvent): number {
   switch (event.$case) {
