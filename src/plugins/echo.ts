@@ -73,8 +73,7 @@ function greeting(said: string): string {
     `Hello! ${echo}I am echo, the part of Tollgate that answers while no provider has a key yet.`,
     ' Tollgate is one daemon on your machine: it holds the keys of your model providers, picks the provider and streams',
     ' the answer. Your apps get a short-lived token, never a key.\n\n',
-    "To hear a real model, start Ollama, or set a provider's key such as ANTHROPIC_API_KEY or OPENAI_API_KEY and restart the",
-    ' daemon with: tollgate restart',
+    "To hear a real model, start Ollama, or set a provider's key, for example with: tollgate keys set anthropic",
   ].join('');
 }
 

@@ -15,3 +15,11 @@ test("an input of Anthropic's own tool that has no end is refused, and a call's 
   expect(() => readAll('server_tool_use')).toThrow(expect.objectContaining({ errorClass: ErrorClass.INVALID_RESPONSE }));
   expect(readAll('tool_use')).toBe(17);
 });
+
+test('citations that have no end are refused', () => {
+  const parts = new Parts();
+  const block = new AnswerBlock({ type: 'text', text: '' }, 0);
+  block.start(parts);
+  const citation = { type: 'char_location', cited_text: 'x'.repeat(64 * 1024) };
+  expect(() => fragments.map(() => block.read({ type: 'citations_delta', citation }, parts))).toThrow(expect.objectContaining({ errorClass: ErrorClass.INVALID_RESPONSE }));
+});

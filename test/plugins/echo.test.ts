@@ -20,7 +20,7 @@ describe('echo', () => {
     expect(answer.error).toBeUndefined();
     expect(answer.text).toMatch(/^Hello!.*"What is this\?"/);
     expect(answer.text).toMatch(/no provider has a key yet/);
-    expect(answer.text).toMatch(/tollgate restart/);
+    expect(answer.text).toMatch(/tollgate keys set /);
     expect(answer.order.filter((kind) => kind === 'textDelta').length).toBeGreaterThan(20);
   });
 

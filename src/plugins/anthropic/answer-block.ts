@@ -5,7 +5,7 @@ import { ErrorClass, ProviderError, type ProviderEvent } from '../provider.ts';
 
 const NOTHING: readonly ProviderEvent[] = [];
 
-/** The longest input of a tool that Anthropic runs itself. */
+/** The longest input of a tool that Anthropic runs itself, and the most citations of a text. */
 const MAX_KEPT_CHARS = 1024 * 1024;
 
 const metadataOf = (fields: JsonObject): Readonly<Record<string, string>> => ({ anthropic: JSON.stringify(fields) });
@@ -21,6 +21,7 @@ export class AnswerBlock {
   /** Its position among the blocks: tells the answer's tool calls apart. */
   readonly #position: number;
   readonly #citations: unknown[];
+  #citedChars = 0;
   #inputJson = '';
   #content: unknown;
   #stopped = false;
@@ -69,7 +70,7 @@ export class AnswerBlock {
       case 'input_json_delta':
         return this.#readInput(stringOf(delta['partial_json']) ?? '', parts);
       case 'citations_delta':
-        if (delta['citation'] !== undefined) this.#citations.push(delta['citation']);
+        if (delta['citation'] !== undefined) this.#cite(delta['citation']);
         return NOTHING;
       case 'compaction_delta':
         this.#content = delta['content'];
@@ -108,6 +109,12 @@ export class AnswerBlock {
   }
 
   /** Arguments that came with the block's start, and not in pieces. */
+  #cite(citation: unknown): void {
+    this.#citedChars += JSON.stringify(citation).length;
+    if (this.#citedChars > MAX_KEPT_CHARS) throw new ProviderError(ErrorClass.INVALID_RESPONSE, 'the provider sent citations that have no end');
+    this.#citations.push(citation);
+  }
+
   #wholeInput(parts: Parts): readonly ProviderEvent[] {
     const input = this.#start['input'];
     if (this.#inputJson !== '' || input === undefined || input === null || isEmptyObject(input)) return NOTHING;

@@ -63,7 +63,8 @@ function networkError(error: unknown, url: string, stage: 'connecting' | 'waitin
   const { host } = new URL(url);
   if (code === 'UND_ERR_HEADERS_OVERFLOW') return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with more headers than any provider has`, { code });
   if (error instanceof Error && error.name === 'HTTPParserError') {
-    return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with something that is no HTTP/1.1: is base_url right?`, { code, cause: error });
+    // The parser's own error is left out: it holds what was sent.
+    return new ProviderError(ErrorClass.INVALID_RESPONSE, `${host} answers with something that is no HTTP/1.1: is base_url right?`, { code });
   }
   const what = stage === 'connecting' ? `cannot reach ${host}` : `${host} broke the connection before it answered`;
   return new ProviderError(ErrorClass.NETWORK, `${what}${code === undefined ? '' : ` (${code})`}`, { code, cause: error });
