@@ -52,7 +52,7 @@ async function warmUp(site: Site, context: LoadContext): Promise<void> {
     const run = { concurrency: 64, connections: 8, settleSeconds: 0, spreadMs: 0, firstToken: false };
     if (name === 'direct') continue;
     await runLoad({ ...run, model: 'mock-n100-g1', seconds: warmUpSeconds }, endpoint, context);
-    await runLoad({ ...run, model: 'mock-n1-g0', seconds: warmUpSeconds / 3 }, endpoint, context);
+    await runLoad({ ...run, model: 'mock-n1-g0', seconds: warmUpSeconds }, endpoint, context);
   }
 }
 
