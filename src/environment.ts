@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -19,9 +20,19 @@ export interface Home {
   readonly daemonFile: string;
   readonly lockFile: string;
   readonly jwtSecretFile: string;
+  /** The tokens that were made here, and all that were revoked: no secrets. */
+  readonly tokensFile: string;
+  /** Which keys are stored and where: no secrets. */
+  readonly keysFile: string;
+  /** The stored keys, in age's format, where no keychain is used. */
+  readonly ageFile: string;
+  /** What opens `ageFile`. */
+  readonly ageIdentityFile: string;
   readonly logFile: string;
   /** What was typed in `tollgate chat`. */
   readonly chatHistoryFile: string;
+  /** Tells this home from the user's others where they share a place; "" for the usual one. */
+  readonly id: string;
 }
 
 /** Every variable that Tollgate itself reads. The providers' key variables stand in the plugins' manifests. */
@@ -34,17 +45,31 @@ export interface Environment {
   readonly token: string | undefined;
   /** The daemon that clients call: `unix:/path` or `host:port`. */
   readonly address: string | undefined;
+  /** Where systemd puts the credentials of a service (LoadCredential=). */
+  readonly credentialsDir: string | undefined;
+  /** The user's home, as the variables say. */
+  readonly userDir: string | undefined;
+  /** The address of the session's D-Bus, when it is said; else where its socket would be. */
+  readonly sessionBus: { readonly address: string | undefined; readonly socket: string | undefined };
   /** All of them, for the plugins' own names. */
   readonly variables: Variables;
 }
 
 const set = (variables: Variables, name: string): string | undefined => variables[name] || undefined;
 
-function directories(variables: Variables, platform: NodeJS.Platform): { config: string; state: string; run: string } {
+interface Directories {
+  readonly config: string;
+  readonly state: string;
+  readonly run: string;
+  readonly id: string;
+}
+
+function directories(variables: Variables, platform: NodeJS.Platform): Directories {
   const all = set(variables, 'TOLLGATE_HOME');
   if (all !== undefined) {
     const home = resolve(all);
-    return { config: join(home, 'config'), state: join(home, 'state'), run: join(home, 'run') };
+    const state = join(home, 'state');
+    return { config: join(home, 'config'), state, run: join(home, 'run'), id: createHash('sha256').update(state).digest('hex').slice(0, 16) };
   }
   const user = set(variables, 'HOME') ?? homedir();
   const support = join(user, 'Library', 'Application Support', 'tollgate');
@@ -52,12 +77,13 @@ function directories(variables: Variables, platform: NodeJS.Platform): { config:
   const config = mac ? support : join(set(variables, 'XDG_CONFIG_HOME') ?? join(user, '.config'), 'tollgate');
   const state = mac ? join(support, 'state') : join(set(variables, 'XDG_STATE_HOME') ?? join(user, '.local', 'state'), 'tollgate');
   const runtime = set(variables, 'XDG_RUNTIME_DIR');
-  return { config, state, run: runtime === undefined ? state : join(runtime, 'tollgate') };
+  return { config, state, run: runtime === undefined ? state : join(runtime, 'tollgate'), id: '' };
 }
 
 /** Reads the environment: the only place that knows the names of its variables. */
 export function readEnvironment(variables: Variables, platform: NodeJS.Platform = process.platform): Environment {
-  const { config, state, run } = directories(variables, platform);
+  const { config, state, run, id } = directories(variables, platform);
+  const runtime = set(variables, 'XDG_RUNTIME_DIR');
   const configFile = set(variables, 'TOLLGATE_CONFIG');
   return {
     home: {
@@ -69,13 +95,21 @@ export function readEnvironment(variables: Variables, platform: NodeJS.Platform 
       daemonFile: join(run, 'daemon.json'),
       lockFile: join(run, 'lock.db'),
       jwtSecretFile: join(state, 'jwt-secret'),
+      tokensFile: join(state, 'tokens.json'),
+      keysFile: join(state, 'keys.json'),
+      ageFile: join(state, 'keys.age'),
+      ageIdentityFile: join(config, 'age-identity'),
       logFile: join(state, 'tollgated.log'),
       chatHistoryFile: join(state, 'chat-history'),
+      id,
     },
     logLevel: set(variables, 'TOLLGATE_LOG_LEVEL'),
     jwtSecret: set(variables, 'TOLLGATE_JWT_SECRET'),
     token: set(variables, 'TOLLGATE_TOKEN'),
     address: set(variables, 'TOLLGATE_ADDRESS'),
+    credentialsDir: set(variables, 'CREDENTIALS_DIRECTORY'),
+    userDir: set(variables, 'HOME'),
+    sessionBus: { address: set(variables, 'DBUS_SESSION_BUS_ADDRESS'), socket: runtime === undefined ? undefined : join(runtime, 'bus') },
     variables,
   };
 }

@@ -11,10 +11,18 @@ rmSync('dist', { recursive: true, force: true });
 execFileSync('tsc', ['-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 
 const bundle = await rolldown({
-  input: { 'daemon/main': 'src/daemon/main.ts', 'daemon/index': 'src/daemon/index.ts', 'clients/cli/main': 'src/clients/cli/main.ts', environment: 'src/environment.ts' },
+  input: {
+    'daemon/main': 'src/daemon/main.ts',
+    'daemon/index': 'src/daemon/index.ts',
+    // Run beside the daemon, found by src/daemon/keys/package-program.ts.
+    'daemon/keys/age-worker': 'src/daemon/keys/age-worker.ts',
+    'daemon/keys/keychain-process': 'src/daemon/keys/keychain-process.ts',
+    'clients/cli/main': 'src/clients/cli/main.ts',
+    environment: 'src/environment.ts',
+  },
   platform: 'node',
-  // Loaded only when somebody asks for health or reflection.
-  external: [/^node:/, '@grpc/proto-loader'],
+  // proto-loader is loaded only when somebody asks for health or reflection; keyring is a binary beside a loader of its own.
+  external: [/^node:/, '@grpc/proto-loader', '@napi-rs/keyring'],
   logLevel: 'warn',
 });
 const keep = new Set<string>();

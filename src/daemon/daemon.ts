@@ -1,25 +1,29 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { KeyObject } from 'node:crypto';
 import type { Environment, Home } from '../environment.ts';
 import { shipped } from '../plugins/index.ts';
 import { prepareHttp } from '../plugins/kit/http.ts';
 import type { Provider } from '../plugins/provider.ts';
 import { keepAdminToken } from './access/admin-token.ts';
-import { launchKey, signingKey } from './access/signing-secret.ts';
-import { tokenVerifier } from './access/token-verifier.ts';
+import { makeIssuers, type Issuers } from './access/issuers.ts';
+import { launchKey, openSigningKey, type SigningKeySource } from './access/signing-key-source.ts';
+import { openTokenStore, type TokenStore } from './access/token-store.ts';
+import { tokenVerifier, type TokenVerifier } from './access/token-verifier.ts';
 import type { Config } from './config/config.ts';
+import { configEditor } from './config/config-editor.ts';
 import { watchConfig, type ConfigStore } from './config/config-store.ts';
 import { loadConfig } from './config/load-config.ts';
+import { needsRestart } from './config/needs-restart.ts';
 import { Failure } from './failure.ts';
 import { fileError } from './files/file-error.ts';
 import { takeInstanceLock } from './files/instance-lock.ts';
 import { ensurePrivateDir } from './files/private-dir.ts';
 import { daemonCard } from './files/daemon-card.ts';
-import { environmentSecrets } from './keys/environment-secrets.ts';
+import type { KeyRing } from './keys/key-ring.ts';
+import { openKeyRing } from './keys/open-key-ring.ts';
 import type { Logger } from './logger.ts';
-import { buildRegistry } from './plugins/registry.ts';
+import { buildRegistry, type Registry } from './plugins/registry.ts';
 import { Admission } from './server/admission.ts';
 import { callGate, type CallGate } from './server/call-gate.ts';
 import { grpcServer, type GrpcServer } from './server/grpc-server.ts';
@@ -80,11 +84,20 @@ async function takeHome(home: Home, cleanUp: CleanUp): Promise<void> {
   await rm(home.daemonFile, { force: true });
 }
 
-async function openKeys({ home, jwtSecret }: Environment, log: Logger, cleanUp: CleanUp): Promise<{ main: KeyObject; launch: KeyObject }> {
-  const keys = { main: await signingKey(home.jwtSecretFile, jwtSecret), launch: launchKey() };
-  const adminToken = await keepAdminToken(home.adminTokenFile, keys.launch, (error) => log.error({ err: error }, 'cannot rewrite the admin token'));
+interface Access {
+  readonly signingKey: SigningKeySource;
+  readonly tokens: TokenStore;
+  readonly verifier: TokenVerifier;
+}
+
+async function openAccess({ home, jwtSecret }: Environment, secrets: KeyRing, issuers: Issuers, log: Logger, cleanUp: CleanUp): Promise<Access> {
+  const signingKey = await openSigningKey({ file: home.jwtSecretFile, override: jwtSecret, store: secrets, log });
+  const tokens = await openTokenStore(home.tokensFile, log);
+  cleanUp.add(() => tokens.close());
+  const launch = launchKey();
+  const adminToken = await keepAdminToken(home.adminTokenFile, launch, (error) => log.error({ err: error }, 'cannot rewrite the admin token'));
   cleanUp.add(() => adminToken.close());
-  return keys;
+  return { signingKey, tokens, verifier: tokenVerifier({ main: signingKey, launch, store: tokens, issuers }) };
 }
 
 function openConfig(file: string, initial: Config, load: () => Promise<Config>, tell: (problem: string) => void, log: Logger, cleanUp: CleanUp): ConfigStore {
@@ -160,29 +173,38 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   const load = (): Promise<Config> => loadConfig(home.configFile, manifests);
   const initial = await load();
   await takeHome(home, cleanUp);
-  const keys = await openKeys(environment, log, cleanUp);
   const card = daemonCard(home.daemonFile);
   cleanUp.add(() => card.remove());
   const note = (config_problem: string | undefined): void => void card.write({ config_problem }).catch((error: unknown) => log.error({ err: error }, 'cannot write daemon.json'));
   const store = openConfig(home.configFile, initial, load, note, log, cleanUp);
-  let registry = buildRegistry(initial, providers, variables);
+  const secrets = openKeyRing({ environment, log, config: () => store.current });
+  cleanUp.add(() => secrets.close());
+  const issuers = makeIssuers(log);
+  issuers.use(initial.issuers);
+  const { verifier, signingKey, tokens } = await openAccess(environment, secrets, issuers, log, cleanUp);
+  const registryOf = (config: Config): Registry => buildRegistry(config, providers, variables);
+  let registry = registryOf(initial);
   store.subscribe((config) => {
-    registry = buildRegistry(config, providers, variables);
+    registry = registryOf(config);
+    issuers.use(config.issuers);
     note(undefined);
-    const waits = JSON.stringify(config.listen) !== JSON.stringify(initial.listen) || config.limits.maxRequestBytes !== initial.limits.maxRequestBytes;
-    log.info(waits ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
+    log.info(needsRestart(config, initial) ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
   });
 
   const known = new Set<string>();
-  const gate = callGate({ verify: dev ? undefined : tokenVerifier(keys), onAdmitted: (peer) => known.add(peer) });
+  const gate = callGate({ log, verifier: dev ? undefined : verifier, onAdmitted: (peer) => known.add(peer) });
   const server = grpcServer({
     log,
     gate,
-    tokenKey: keys.main,
+    signingKey,
+    tokens,
     maxRequestBytes: initial.limits.maxRequestBytes,
     config: () => store.current,
+    configEditor: configEditor({ file: home.configFile, manifests, store }),
+    initialConfig: initial,
     registry: () => registry,
-    secrets: environmentSecrets(variables),
+    registryOf,
+    secrets,
     admission: new Admission(() => store.current.limits),
   });
   cleanUp.add(() => server.destroy());
@@ -196,6 +218,7 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   cleanUp.add(hide);
   log.info({ version: VERSION, ...addresses, dev }, 'tollgated serves');
   // Now that it serves: what the first call needs and the start does not.
+  setImmediate(() => void signingKey.move());
   setImmediate(() => void prepareHttp().catch((error: unknown) => log.error({ err: error }, 'cannot load the HTTP client')));
 
   const { close, closed } = closer(gate, server, log, hide, cleanUp);

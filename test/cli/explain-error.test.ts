@@ -10,20 +10,20 @@ const bare = readEnvironment({ TOLLGATE_HOME: '/t' });
 
 function keyMissing(): TollgateError {
   return new TollgateError({
-    reason: 'KEY_MISSING', code: 'FAILED_PRECONDITION', message: 'openai has no key.', metadata: { key_env: 'OPENAI_API_KEY, OTHER_KEY' },
+    reason: 'KEY_MISSING', code: 'FAILED_PRECONDITION', message: 'openai has no key.', metadata: { provider: 'openai', key_env: 'OPENAI_API_KEY, OTHER_KEY' },
   });
 }
 
 describe('explainError', () => {
-  it('says which variable is missing', () => {
+  it('says how to set the key that is missing', () => {
     expect(explainError(keyMissing(), bare)).toEqual({
-      exitCode: 1, lines: ['tollgate: openai has no key. (KEY_MISSING)', 'Set OPENAI_API_KEY or OTHER_KEY, then run `tollgate restart`.'],
+      exitCode: 1, lines: ['tollgate: openai has no key. (KEY_MISSING)', 'Set it: `tollgate keys set openai`.'],
     });
   });
 
   it('says when the daemon was started without the variable that is set now', () => {
     const { lines } = explainError(keyMissing(), readEnvironment({ TOLLGATE_HOME: '/t', OTHER_KEY: 'sk-secret' }));
-    expect(lines[1]).toBe('OTHER_KEY is set here, but the daemon was started without it: run `tollgate restart`.');
+    expect(lines[1]).toBe('OTHER_KEY is set here, but the daemon was started without it: run `tollgate keys import`, or `tollgate restart`.');
     expect(lines.join('')).not.toContain('sk-secret');
   });
 

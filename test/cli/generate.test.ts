@@ -184,9 +184,9 @@ describe('tollgate generate', () => {
     const needy = scriptedProvider('needy', hello, { key: { required: true, format: '', envNames: ['NEEDY_KEY'] } });
     const home = await homeWith(needy);
     const without = await runTollgate(home, ['generate', 'hi', '-m', 'needy/m']);
-    expect([without.code, without.stderr]).toEqual([1, expect.stringMatching(/set NEEDY_KEY and restart the daemon \(tollgate restart\) \(KEY_MISSING\)\n$/)]);
+    expect([without.code, without.stderr]).toEqual([1, expect.stringMatching(/run tollgate keys set needy, or start the daemon with NEEDY_KEY set \(KEY_MISSING\)\n$/)]);
     const later = await runTollgate(home, ['generate', 'hi', '-m', 'needy/m'], { variables: { NEEDY_KEY: 'sk-1' } });
-    expect(later.stderr).toContain('NEEDY_KEY is set here, but the daemon was started without it: run `tollgate restart`.');
+    expect(later.stderr).toContain('NEEDY_KEY is set here, but the daemon was started without it: run `tollgate keys import`, or `tollgate restart`.');
   });
 
   it('lets echo answer when no provider is ready and no model was asked for, and says so', async () => {
@@ -195,7 +195,7 @@ describe('tollgate generate', () => {
     const { code, stdout, stderr } = await runTollgate(home, ['generate', 'hi']);
     expect([code, stdout]).toEqual([0, 'hello\n']);
     expect(stderr.split('\n')[0]).toBe(
-      "tollgate: no provider is ready, so echo/hello answers. Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.",
+      "tollgate: no provider is ready, so echo/hello answers. Set a provider's key, e.g. `tollgate keys set openai`, or start Ollama.",
     );
     const named = await runTollgate(home, ['generate', 'hi', '-m', 'auto']);
     expect([named.code, named.stdout, named.stderr]).toEqual([1, '', expect.stringContaining('(NO_PROVIDER_READY)')]);

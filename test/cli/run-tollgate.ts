@@ -16,6 +16,8 @@ export interface RunOptions {
   /** What comes on standard input. Unset is /dev/null. */
   readonly stdin?: string;
   readonly variables?: Readonly<Record<string, string>>;
+  /** Where it runs. Unset is where the tests run. */
+  readonly cwd?: string;
 }
 
 /** No key, token or address of the machine that runs the tests. */
@@ -25,7 +27,7 @@ function variablesFor(home: string, more: Readonly<Record<string, string>> = {})
 
 /** Starts the real `tollgate` in a home. All of its streams are pipes. */
 export function spawnTollgate(home: string, args: readonly string[], options: RunOptions = {}): ChildProcessByStdio<Writable, Readable, Readable> {
-  const child = spawn(process.execPath, [bin, ...args], { env: variablesFor(home, options.variables), stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [bin, ...args], { env: variablesFor(home, options.variables), cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }
@@ -49,7 +51,7 @@ export function runTollgate(home: string, args: readonly string[], options: RunO
     child.stdin.end(options.stdin);
     return ended(child);
   }
-  return ended(spawn(process.execPath, [bin, ...args], { env: variablesFor(home, options.variables), stdio: ['ignore', 'pipe', 'pipe'] }));
+  return ended(spawn(process.execPath, [bin, ...args], { env: variablesFor(home, options.variables), cwd: options.cwd, stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 /** Whether util-linux's `script` is here, which gives a program a terminal. */
@@ -58,7 +60,7 @@ export const hasTerminal = spawnSync('script', ['--version']).status === 0 && pr
 /** Starts the real `tollgate` on a pseudo-terminal: standard output and error come as one. */
 export function spawnOnTerminal(home: string, args: readonly string[], options: RunOptions = {}): ChildProcessByStdio<Writable, Readable, Readable> {
   const quoted = [process.execPath, bin, ...args].map((word) => `'${word.replaceAll("'", String.raw`'\''`)}'`).join(' ');
-  const child = spawn('script', ['-qec', quoted, '/dev/null'], { env: variablesFor(home, options.variables), stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('script', ['-qec', quoted, '/dev/null'], { env: variablesFor(home, options.variables), cwd: options.cwd, stdio: ['pipe', 'pipe', 'pipe'] });
   onTestFinished(() => void child.kill('SIGKILL'));
   return child;
 }

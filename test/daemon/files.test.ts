@@ -1,9 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { chownSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { signingKey } from '../../src/daemon/access/signing-secret.ts';
 import { fileError } from '../../src/daemon/files/file-error.ts';
 import { takeInstanceLock } from '../../src/daemon/files/instance-lock.ts';
 import { readPrivateFile, writePrivateFile } from '../../src/daemon/files/private-file.ts';
@@ -11,7 +10,6 @@ import { StartError } from '../../src/daemon/start-error.ts';
 import { temporaryHome } from './test-daemon.ts';
 
 const makeFifo = (path: string): void => void execFileSync('mkfifo', ['-m', '600', path]);
-const asRoot = process.getuid?.() === 0;
 
 async function refusalOf(action: () => Promise<unknown>): Promise<{ exitCode: number; message: string }> {
   try {
@@ -145,33 +143,5 @@ describe('the instance lock', () => {
     database.exec('BEGIN EXCLUSIVE');
     makeFifo(`${path}.holder`);
     expect(await refusalOf(() => takeInstanceLock(path))).toEqual({ exitCode: 75, message: expect.stringContaining('a daemon that has just started') });
-  });
-});
-
-describe('the stored signing secret', () => {
-  it.each([
-    ['signs that are no base64url', `${'!'.repeat(100)}${'A'.repeat(43)}`],
-    ['zeros', 'A'.repeat(43)],
-    ['one byte again and again', Buffer.alloc(32, 7).toString('base64url')],
-    ['too little', 'abc'],
-    ['nothing', ''],
-  ])('is refused when it holds %s', async (_what, text) => {
-    const path = join(temporaryHome(), 'jwt-secret');
-    writeFileSync(path, text, { mode: 0o600 });
-    expect(await refusalOf(() => signingKey(path, undefined))).toEqual({ exitCode: 78, message: expect.stringContaining(`${path} is damaged`) });
-  });
-
-  it('that a start made is read by the next', async () => {
-    const path = join(temporaryHome(), 'jwt-secret');
-    const made = await signingKey(path, undefined);
-    expect((await signingKey(path, undefined)).equals(made)).toBe(true);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-  });
-
-  it.runIf(asRoot)('of another user is refused', async () => {
-    const path = join(temporaryHome(), 'jwt-secret');
-    await signingKey(path, undefined);
-    chownSync(path, 65_534, 65_534);
-    expect((await refusalOf(() => signingKey(path, undefined))).message).toContain('another user (uid 65534)');
   });
 });

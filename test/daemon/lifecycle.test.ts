@@ -36,7 +36,7 @@ describe('tollgated', () => {
     expect(await daemon.ready).toBe('ready');
     const { home } = daemon.environment;
     expect(daemonFile(daemon)).toEqual({ pid: daemon.child.pid, version: expect.stringMatching(/^\d+\./), grpc: expect.stringMatching(/^127\.0\.0\.1:\d+$/), socket: home.socket, http: null });
-    for (const path of [home.socket, home.daemonFile, home.adminTokenFile, home.jwtSecretFile]) expect([path, statSync(path).mode & 0o777]).toEqual([path, 0o600]);
+    for (const path of [home.socket, home.daemonFile, home.adminTokenFile]) expect([path, statSync(path).mode & 0o777]).toEqual([path, 0o600]);
     expect((await answerOf(daemon, 'echo/say')).text).toContain('one two three');
     daemon.child.kill('SIGTERM');
     expect(await daemon.exit).toBe(0);
@@ -107,11 +107,9 @@ describe('tollgated', () => {
     first.child.kill('SIGKILL');
     expect((await failed)[0].code).toBe(14);
     close();
-    const secret = readFileSync(first.environment.home.jwtSecretFile, 'utf8');
     const second = spawnDaemon({ home: join(first.environment.home.stateDir, '..') });
     expect(await second.ready).toBe('ready');
     expect((await answerOf(second, 'echo/say')).text).toContain('one two three');
-    expect(readFileSync(second.environment.home.jwtSecretFile, 'utf8')).toBe(secret);
   });
 
   it('opens no debugger for SIGUSR1, goes on at SIGHUP, and leaves at SIGUSR2 when idle', async () => {

@@ -29,7 +29,7 @@ export async function ask(
 ): Promise<Asked> {
   const model = request.model ?? '';
   const generation = tollgate.generate(request, options);
-  let next = "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.";
+  let next = "Set a provider's key, e.g. `tollgate keys set openai`, or start Ollama.";
   try {
     await read(generation);
     return { model, generation };

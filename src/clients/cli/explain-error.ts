@@ -19,9 +19,11 @@ const hints: Readonly<Record<string, string>> = {
   TOKEN_EXPIRED: token,
   TOKEN_REVOKED: token,
   MODEL_NOT_FOUND: 'See what can be asked: `tollgate models`.',
-  PROVIDER_NOT_FOUND: 'See what can be asked: `tollgate models`.',
-  NO_PROVIDER_READY: "Set a provider's key, e.g. OPENAI_API_KEY, then run `tollgate restart`; or start Ollama.",
-  KEY_REJECTED: 'Check the key, then run `tollgate restart` so that the daemon sees the new one.',
+  PROVIDER_NOT_FOUND: 'See which there are: `tollgate models`, `tollgate keys list --all`.',
+  NO_PROVIDER_READY: "Set a provider's key, e.g. `tollgate keys set openai`, or start Ollama.",
+  KEY_REJECTED: 'Check the key, and set the right one: `tollgate keys set <provider>`.',
+  KEYS_LOCKED: 'Unlock the keys: `tollgate keys unlock`.',
+  KEY_STORE_UNAVAILABLE: '`tollgate keys list` names the store of keys, and what is wrong with it.',
   PROVIDER_QUOTA_EXHAUSTED: 'Your account at the provider has no money or quota left.',
   RATE_LIMITED: 'Wait a little, or ask another model: `tollgate models`.',
   PROVIDER_OVERLOADED: 'Wait a little, or ask another model: `tollgate models`.',
@@ -38,14 +40,14 @@ function keyVariables(error: TollgateError): string[] {
 /** What to do when a key is set in this environment that the daemon does not know. Undefined when none is. */
 export function keySetHere(error: TollgateError, { variables }: Environment): string | undefined {
   const name = keyVariables(error).find((candidate) => variables[candidate]);
-  return name === undefined ? undefined : `${name} is set here, but the daemon was started without it: run \`tollgate restart\`.`;
+  return name === undefined ? undefined : `${name} is set here, but the daemon was started without it: run \`tollgate keys import\`, or \`tollgate restart\`.`;
 }
 
 function hintFor(error: TollgateError, environment: Environment): string | undefined {
+  if (error.message.includes('(skip_validation)')) return 'To store it all the same, add --no-check.';
   const here = keySetHere(error, environment);
   if (here !== undefined || error.reason !== 'KEY_MISSING') return here ?? hints[error.reason];
-  const names = keyVariables(error).join(' or ');
-  return names === '' || error.message.includes('tollgate restart') ? undefined : `Set ${names}, then run \`tollgate restart\`.`;
+  return error.message.includes('tollgate keys set') ? undefined : `Set it: \`tollgate keys set ${error.metadata['provider'] ?? '<provider>'}\`.`;
 }
 
 function attemptLines(error: TollgateError): string[] {
@@ -58,7 +60,8 @@ function explainTollgateError(error: TollgateError, environment: Environment): E
   const unreachable = error.reason === 'DAEMON_UNREACHABLE';
   const lines = [`tollgate: ${error.message} (${error.reason})`];
   for (const { field, description } of error.violations) {
-    if (!error.message.includes(description)) lines.push(`  ${field}: ${description}`);
+    // A long one is cut in its field, not in the message.
+    if (!error.message.includes(description.replace(/…$/, ''))) lines.push(`  ${field}: ${description}`);
   }
   lines.push(...attemptLines(error));
   if (error.retryAfterMs !== undefined) lines.push(`It may work again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);

@@ -5,6 +5,7 @@ import { CliError, exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import { type Console, openConsole } from './console.ts';
 import { buildProgram } from './program.ts';
+import { refuseKeyArguments } from './refuse-key-arguments.ts';
 
 export type { CliHost, DaemonOptions } from './cli-host.ts';
 
@@ -22,6 +23,7 @@ async function ownCompletion([verb, shell = '']: readonly string[], console: Con
 
 async function run(argv: readonly string[], host: CliHost, console: Console): Promise<number> {
   let code: number = exitCode.done;
+  refuseKeyArguments(argv);
   const program = buildProgram(host, console, (ended) => {
     code = ended;
   });

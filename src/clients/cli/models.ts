@@ -4,6 +4,7 @@ import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
+import { table } from './table.ts';
 
 export interface ModelsOptions {
   readonly provider?: string;
@@ -22,20 +23,7 @@ function row({ id, displayName, contextWindow, capabilities, inputModalities }: 
   return [id, repeats(displayName, id) ? '' : displayName, contextWindow === undefined ? '' : String(contextWindow), [...capabilities, ...reads].join(', ')];
 }
 
-async function table(found: readonly Model[]): Promise<string> {
-  const { default: Table } = await import('cli-table3');
-  const lines = new Table({
-    head: ['MODEL', 'NAME', 'CONTEXT', 'CAN'],
-    chars: {
-      top: '', 'top-mid': '', 'top-left': '', 'top-right': '', bottom: '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '',
-      left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ',
-    },
-    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
-    colAligns: ['left', 'left', 'right', 'left'],
-  });
-  lines.push(...found.map(row));
-  return lines.toString().split('\n').map((line) => `${line.trimEnd()}\n`).join('');
-}
+const columns = [{ head: 'MODEL' }, { head: 'NAME' }, { head: 'CONTEXT', align: 'right' }, { head: 'CAN' }] as const;
 
 function sayUnlisted(all: readonly UnlistedProvider[], options: ModelsOptions, console: Console): void {
   if (options.verbose === true || options.provider !== undefined) {
@@ -58,7 +46,7 @@ export async function models(filter: string | undefined, options: ModelsOptions,
     await console.out.write(`${console.safe(await canonicalJson('tollgate.v1.ListModelsResponse', message))}\n`);
     return exitCode.done;
   }
-  if (list.models.length > 0) await console.out.write(console.safe(await table(list.models)));
+  if (list.models.length > 0) await console.out.write(console.safe(await table(columns, list.models.map(row))));
   else console.say('tollgate: no model to show.');
   sayUnlisted(list.unlistedProviders, options, console);
   return exitCode.done;

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
+import { addConfigVerbs, addKeysVerbs } from './keys-program.ts';
 import { parseDuration } from '../../duration.ts';
 
 function duration(text: string): number {
@@ -31,6 +32,7 @@ Examples:
   git diff | tollgate generate "Write a commit message for this" --model anthropic/claude-sonnet-4-5
   tollgate chat
   tollgate models llama
+  tollgate keys set openai
   tollgate token create my-app --scope generate --ttl 30d
 
 Exit codes: 0 done, 1 the daemon said no, 2 wrong use, 3 daemon not reachable,\n130 Ctrl-C.`;
@@ -102,6 +104,12 @@ function addTokenVerbs(program: Command, host: CliHost, console: Console, end: (
     .addOption(new Option('--provider <glob>', 'only these providers (repeatable)').argParser(collect))
     .option('--json', 'one JSON object')
     .action(async (client, options) => end(await (await import('./token.ts')).createToken(client, options, host, console)));
+  token.command('list').description('list the tokens that were made here, never the tokens themselves')
+    .option('--json', 'one JSON object')
+    .action(async (options) => end(await (await import('./token-list.ts')).listTokens(options, host, console)));
+  token.command('revoke').description('end a token before its time: its calls are refused, open streams are cut')
+    .argument('<id>', 'its id, which `tollgate token list` shows')
+    .action(async (id) => end(await (await import('./token-revoke.ts')).revokeToken(id, host, console)));
 }
 
 /** The commands and their options. What a verb does is loaded when it runs. `end` gets the exit code. */
@@ -120,7 +128,9 @@ export function buildProgram(host: CliHost, console: Console, end: (code: number
     .addHelpText('after', examples);
   addAskingVerbs(program, host, console, end);
   addDaemonVerbs(program, host, console, end);
+  addKeysVerbs(program, host, console, end);
   addTokenVerbs(program, host, console, end);
+  addConfigVerbs(program, host, console, end);
   program.command('help').description('show how a command is used').argument('[command...]', 'which one')
     .action((names: string[]) => {
       const found = names.reduce<Command | undefined>((parent, name) => parent?.commands.find((command) => command.name() === name), program);

@@ -1,12 +1,15 @@
 export type { GenerationEvent } from './answer.ts';
 export type { CallOptions } from './call.ts';
 export { connect, type ConnectOptions } from './connect.ts';
+export type { ConfigClient } from './config-client.ts';
 export type { Generation } from './generation.ts';
+export type { KeysClient } from './keys-client.ts';
 export { type Picture, system, toolResult, user } from './messages.ts';
 export type { EmbedInput, GenerateInput, ModelFilter, Tollgate } from './tollgate.ts';
 export { type StatusName, TollgateError, type Violation } from './tollgate-error.ts';
 
-export type { CreateTokenRequest, CreateTokenResponse, WhoAmIResponse } from '../../gen/tollgate/v1/access_service.ts';
+export type { CreateTokenRequest, CreateTokenResponse, RevokeTokenResponse, Token, WhoAmIResponse } from '../../gen/tollgate/v1/access_service.ts';
+export type { GetConfigResponse, UpdateConfigResponse } from '../../gen/tollgate/v1/config_service.ts';
 export {
   Attempt, Attempt_Outcome, Cost, Cost_Provenance, FinishReason, Image, Message, Part, Reasoning, ResponseFormat, Role, TokenUsage, Tool,
   ToolCall, ToolChoice, ToolChoice_Mode, ToolResult,
@@ -15,3 +18,8 @@ export {
   AttemptFailed, AttemptStarted, Finish, GenerateRequest, GenerateResponse, GenerationFailure, Model, ReasoningDelta,
   ReasoningOptions, RoutingOptions, TextDelta, ToolCallDelta, UnlistedProvider,
 } from '../../gen/tollgate/v1/generate_service.ts';
+export {
+  type GetProviderResponse, Key, KeySource, KeyState, KeyStore, type ListProvidersResponse, type LockResponse, Provider, Provider_Kind, ProviderSetting,
+  type RemoveKeyRequest, type RemoveKeyResponse, type SetKeyRequest, type SetKeyResponse, type UnlockResponse, type ValidateKeyRequest, ValidateKeyResponse,
+  ValidateKeyResponse_Verdict,
+} from '../../gen/tollgate/v1/keys_service.ts';

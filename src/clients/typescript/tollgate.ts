@@ -1,14 +1,16 @@
 import {
-  AccessServiceService, CreateTokenRequest, type CreateTokenResponse, type DeepPartial as PartialToken, type WhoAmIResponse,
+  AccessServiceService, CreateTokenRequest, type CreateTokenResponse, type DeepPartial as PartialToken, type RevokeTokenResponse, type Token, type WhoAmIResponse,
 } from '../../gen/tollgate/v1/access_service.ts';
 import {
   type DeepPartial, EmbedRequest, type EmbedResponse, GenerateRequest, GenerateServiceService, ListModelsRequest, type ListModelsResponse, type Model,
   type UnlistedProvider,
 } from '../../gen/tollgate/v1/generate_service.ts';
 import { type CallOptions, serverStream, unary } from './call.ts';
+import { type ConfigClient, createConfigClient } from './config-client.ts';
 import type { Connection } from './connection.ts';
 import { createGeneration, type Generation } from './generation.ts';
 import { healthCheck } from './health.ts';
+import { createKeysClient, type KeysClient } from './keys-client.ts';
 
 /** What to ask: the proto's GenerateRequest, of which only `messages` is needed. */
 export type GenerateInput = DeepPartial<GenerateRequest>;
@@ -38,6 +40,14 @@ export interface Tollgate extends Disposable {
   whoAmI(options?: CallOptions): Promise<WhoAmIResponse>;
   /** Makes a token for an app. Needs the scope `admin`. */
   createToken(request: PartialToken<CreateTokenRequest>, options?: CallOptions): Promise<CreateTokenResponse>;
+  /** All tokens that were made here and have not expired, the newest first. Needs the scope `admin`. */
+  listTokens(options?: CallOptions): Promise<Token[]>;
+  /** Ends a token before its time. Needs the scope `admin`. */
+  revokeToken(id: string, options?: CallOptions): Promise<RevokeTokenResponse>;
+  /** The providers' keys. */
+  readonly keys: KeysClient;
+  /** The config file. */
+  readonly config: ConfigClient;
   /** Whether the daemon takes calls: false while it stops. Needs no token. */
   ready(options?: CallOptions): Promise<boolean>;
   /** Ends the connection. Generations that run are cut. */
@@ -58,6 +68,17 @@ export function createTollgate(connection: Connection): Tollgate {
     return { models, unlistedProviders: [...unlisted.values()] };
   }
 
+  async function listTokens(options: CallOptions = {}): Promise<Token[]> {
+    const tokens: Token[] = [];
+    let pageToken = '';
+    do {
+      const page = await unary(connection, AccessServiceService.listTokens, { pageSize: 1000, pageToken }, options);
+      tokens.push(...page.tokens);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== '');
+    return tokens;
+  }
+
   return {
     get address() {
       return connection.address;
@@ -73,6 +94,10 @@ export function createTollgate(connection: Connection): Tollgate {
     listModels,
     whoAmI: (options) => unary(connection, AccessServiceService.whoAmI, {}, options),
     createToken: (request, options) => unary(connection, AccessServiceService.createToken, CreateTokenRequest.fromPartial(request), options),
+    listTokens,
+    revokeToken: (id, options) => unary(connection, AccessServiceService.revokeToken, { id }, options),
+    keys: createKeysClient(connection),
+    config: createConfigClient(connection),
     ready: (options) => unary(connection, healthCheck, null, options),
     close: () => connection.close(),
     [Symbol.dispose]: () => connection.close(),

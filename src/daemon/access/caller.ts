@@ -15,6 +15,8 @@ export const isTier = (text: string): text is Tier => TIERS.some((tier) => tier 
 /** Who calls, as its token says. */
 export interface Caller {
   readonly client: string;
+  /** The claim `jti`, by which the token is revoked; undefined for a caller whose token has none. */
+  readonly tokenId: string | undefined;
   readonly scopes: ReadonlySet<Scope>;
   readonly tier: Tier;
   /** Milliseconds since 1970; undefined for a caller without a token. */
@@ -26,4 +28,4 @@ export interface Caller {
 }
 
 /** The caller of a daemon that was started with `--dev`. */
-export const DEV_CALLER: Caller = { client: 'dev', scopes: new Set(SCOPES), tier: 'admin', expiresAtMs: undefined, models: undefined, providers: undefined };
+export const DEV_CALLER: Caller = { client: 'dev', tokenId: undefined, scopes: new Set(SCOPES), tier: 'admin', expiresAtMs: undefined, models: undefined, providers: undefined };

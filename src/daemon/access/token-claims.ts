@@ -13,11 +13,13 @@ export const LEEWAY_S = 30;
 /** The key that signed a token: the one of this home, or the one of this launch. */
 export type KeyId = 'main' | 'launch';
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
+/** Seconds since 1970. */
+export const isTime = (value: unknown): value is number => typeof value === 'number' && Number.isSafeInteger(value) && value > 0;
 
-function globs(value: unknown): readonly string[] | undefined | 'wrong' {
+/** Globs of models or providers; undefined is all. An empty list would be none, which nobody means. */
+export function globs(value: unknown): readonly string[] | undefined | 'wrong' {
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || value.length === 0) return 'wrong';
   const words: string[] = [];
@@ -44,5 +46,5 @@ export function callerOf(claims: unknown, nowS: number): Caller | undefined {
   const models = globs(claims['models']);
   const providers = globs(claims['providers']);
   if (models === 'wrong' || providers === 'wrong') return undefined;
-  return { client: sub, scopes, tier, expiresAtMs: exp * 1000, models, providers };
+  return { client: sub, tokenId: jti, scopes, tier, expiresAtMs: exp * 1000, models, providers };
 }

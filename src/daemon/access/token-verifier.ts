@@ -1,72 +1,112 @@
 import type { KeyObject } from 'node:crypto';
 import jwt from 'jsonwebtoken';
-import { Failure } from '../failure.ts';
+import type { Failure } from '../failure.ts';
 import type { Caller } from './caller.ts';
-import { AUDIENCE, callerOf, ISSUER, LEEWAY_S, type KeyId } from './token-claims.ts';
-
-/** The longest token that is looked at, in bytes. */
-export const MAX_TOKEN_BYTES = 8 * 1024;
+import type { ExternalIssuer, Issuers } from './issuers.ts';
+import { readToken, type UnprovenToken } from './read-token.ts';
+import type { SigningKeySource } from './signing-key-source.ts';
+import { AUDIENCE, callerOf, ISSUER, LEEWAY_S } from './token-claims.ts';
+import { expiredToken, invalidToken, revokedToken } from './token-failure.ts';
+import type { TokenStore } from './token-store.ts';
 
 /** How long a verified token is believed without verifying it again. */
 const CACHE_MS = 60_000;
 const CACHE_SIZE = 1024;
 
-const COMPACT_JWS = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+/** jsonwebtoken accepts unknown `crit`, `jwk` and the like; here the header may hold nothing but what we write. */
 const HEADER_NAMES: ReadonlySet<string> = new Set(['alg', 'typ', 'kid']);
 
-const invalid = (why: string): Failure => new Failure('TOKEN_INVALID', `the token is not valid: ${why}. Ask for a new one: tollgate token create`);
-const expired = (): Failure => new Failure('TOKEN_EXPIRED', 'the token has expired. Ask for a new one: tollgate token create');
-
-/** jsonwebtoken accepts unknown `crit`, `jwk` and the like; here the header may hold nothing but what we write. */
-function keyIdOf(token: string): KeyId {
-  let header: unknown;
-  try {
-    header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString('utf8'));
-  } catch {
-    throw invalid('its header is not JSON');
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw invalid('its header is not an object');
-  if (Object.keys(header).some((name) => !HEADER_NAMES.has(name))) throw invalid('its header has a field that is not allowed');
-  const kid = 'kid' in header ? header.kid : undefined;
-  if (kid !== 'main' && kid !== 'launch') throw invalid('it was signed by an unknown key');
-  return kid;
+export interface TokenVerifierParts {
+  /** The key of this home. */
+  readonly main: SigningKeySource;
+  /** The key of this launch. */
+  readonly launch: KeyObject;
+  readonly store: Pick<TokenStore, 'isRevoked'>;
+  readonly issuers: Pick<Issuers, 'find'>;
 }
 
-export type TokenVerifier = (token: string) => Caller;
+export interface TokenVerifier {
+  /**
+   * Whom a token stands for: at once when it was verified within the last minute or its key is at hand. Throws TOKEN_INVALID,
+   * TOKEN_EXPIRED, TOKEN_REVOKED, and KEYS_LOCKED or KEY_STORE_UNAVAILABLE while the key that it needs cannot be read.
+   */
+  verify(token: string): Caller | Promise<Caller>;
+  /** Why the calls of a caller may not go on: its token's time is over, or it was revoked. */
+  problemOf(caller: Caller): Failure | undefined;
+}
+
+interface Verified {
+  readonly caller: Caller;
+  readonly untilMs: number;
+  readonly issuer: ExternalIssuer | undefined;
+  readonly epoch: number;
+}
+
+/** Whether the minute is over, or the issuer's keys are others now. */
+const isOld = ({ untilMs, issuer, epoch }: Verified, nowMs: number): boolean => nowMs >= untilMs || (issuer !== undefined && issuer.epoch !== epoch);
+
+function ownCaller(token: string, key: KeyObject): Caller {
+  let claims: unknown;
+  try {
+    claims = jwt.verify(token, key, { algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE, clockTolerance: LEEWAY_S });
+  } catch (error) {
+    throw error instanceof jwt.TokenExpiredError ? expiredToken() : invalidToken('its signature or claims are wrong');
+  }
+  const caller = callerOf(claims, Math.floor(Date.now() / 1000));
+  if (caller === undefined) throw invalidToken('a claim is missing or wrong');
+  return caller;
+}
 
 /**
- * Makes the strict verifier: HS256 only, keys as KeyObject, every claim required and of its type. Throws TOKEN_INVALID or
- * TOKEN_EXPIRED. Good tokens are remembered for a minute, by their whole text, and their expiry is looked at each time.
+ * Makes the strict verifier: our own tokens with HS256 and our own keys, those of outside issuers with their public ones, every claim
+ * required and of its type. Good tokens are remembered for a minute, by their whole text; whether they were revoked or have
+ * expired is looked at each time.
  */
-export function tokenVerifier(keys: Readonly<Record<KeyId, KeyObject>>): TokenVerifier {
-  const verified = new Map<string, { caller: Caller; expMs: number; untilMs: number }>();
+export function tokenVerifier({ main, launch, store, issuers }: TokenVerifierParts): TokenVerifier {
+  const verified = new Map<string, Verified>();
 
-  const verify = (token: string, nowMs: number): Caller => {
-    if (token.length > MAX_TOKEN_BYTES) throw invalid(`it is longer than ${MAX_TOKEN_BYTES} bytes`);
-    if (!COMPACT_JWS.test(token)) throw invalid('it is not a JWT');
-    const keyId = keyIdOf(token);
-    let claims: unknown;
-    try {
-      claims = jwt.verify(token, keys[keyId], { algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE, clockTolerance: LEEWAY_S });
-    } catch (error) {
-      throw error instanceof jwt.TokenExpiredError ? expired() : invalid('its signature or claims are wrong');
-    }
-    const caller = callerOf(claims, Math.floor(nowMs / 1000));
-    if (caller === undefined) throw invalid('a claim is missing or wrong');
+  const problemOf = ({ tokenId, expiresAtMs }: Caller): Failure | undefined => {
+    if (tokenId !== undefined && store.isRevoked(tokenId)) return revokedToken();
+    return expiresAtMs !== undefined && Date.now() >= expiresAtMs + LEEWAY_S * 1000 ? expiredToken() : undefined;
+  };
+
+  const admit = (caller: Caller): Caller => {
+    const problem = problemOf(caller);
+    if (problem !== undefined) throw problem;
     return caller;
   };
 
-  return (token) => {
-    const nowMs = Date.now();
-    const known = verified.get(token);
-    if (known !== undefined && nowMs < known.untilMs) {
-      if (nowMs >= known.expMs) throw expired();
-      return known.caller;
-    }
-    const caller = verify(token, nowMs);
-    const expMs = (caller.expiresAtMs ?? 0) + LEEWAY_S * 1000;
+  const remember = (token: string, caller: Caller, issuer?: ExternalIssuer, epoch = 0): Caller => {
     if (verified.size >= CACHE_SIZE) verified.clear();
-    verified.set(token, { caller, expMs, untilMs: nowMs + CACHE_MS });
-    return caller;
+    verified.set(token, { caller, issuer, epoch, untilMs: Date.now() + CACHE_MS });
+    return admit(caller);
+  };
+
+  const verifyOwn = (token: string, { keyId, headerNames }: UnprovenToken): Caller | Promise<Caller> => {
+    if (headerNames.some((name) => !HEADER_NAMES.has(name))) throw invalidToken('its header has a field that is not allowed');
+    if (keyId !== 'main' && keyId !== 'launch') throw invalidToken('it was signed by an unknown key');
+    const key = keyId === 'launch' ? launch : main.ready();
+    if (key !== undefined) return remember(token, ownCaller(token, key));
+    return main.find().then((found) => {
+      if (found === undefined) throw invalidToken('it was signed by a key that this home does not have');
+      return remember(token, ownCaller(token, found));
+    });
+  };
+
+  const verifyExternal = async (token: string, unproven: UnprovenToken): Promise<Caller> => {
+    const issuer = unproven.issuer === undefined ? undefined : issuers.find(unproven.issuer);
+    if (issuer === undefined) throw invalidToken('its issuer is not known here');
+    const caller = await issuer.verify(token, unproven);
+    return remember(token, caller, issuer, issuer.epoch);
+  };
+
+  return {
+    problemOf,
+    verify(token) {
+      const known = verified.get(token);
+      if (known !== undefined && !isOld(known, Date.now())) return admit(known.caller);
+      const unproven = readToken(token);
+      return unproven.algorithm === 'HS256' ? verifyOwn(token, unproven) : verifyExternal(token, unproven);
+    },
   };
 }

@@ -1,10 +1,13 @@
 import { watch, type FSWatcher } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { basename, dirname } from 'node:path';
 import type { Config } from './config.ts';
 
 export interface ConfigStore {
   /** The config in force: one snapshot, replaced as a whole. */
   readonly current: Config;
+  /** Puts a config in force at once: the one that the file holds from now on. */
+  apply(config: Config): void;
   /** Calls back after each change. Returns the way to stop that. */
   subscribe(onChange: (config: Config) => void): () => void;
   close(): void;
@@ -25,16 +28,26 @@ export function watchConfig({ file, initial, load, onInvalid }: ConfigStoreOptio
   let current = initial;
   let timer: NodeJS.Timeout | undefined;
   let generation = 0;
+  let isFileValid = true;
   const subscribers = new Set<(config: Config) => void>();
+
+  const apply = (next: Config): void => {
+    generation++;
+    // What was written through `apply` is seen by the watcher too.
+    if (isFileValid && isDeepStrictEqual(next, current)) return;
+    isFileValid = true;
+    current = next;
+    for (const onChange of subscribers) onChange(next);
+  };
 
   const reload = async (): Promise<void> => {
     const mine = ++generation;
     try {
       const next = await load();
-      if (mine !== generation) return;
-      current = next;
-      for (const onChange of subscribers) onChange(next);
+      if (mine === generation) apply(next);
     } catch (error) {
+      if (mine !== generation) return;
+      isFileValid = false;
       onInvalid(error);
     }
   };
@@ -52,6 +65,7 @@ export function watchConfig({ file, initial, load, onInvalid }: ConfigStoreOptio
     get current() {
       return current;
     },
+    apply,
     subscribe(onChange) {
       subscribers.add(onChange);
       return () => subscribers.delete(onChange);

@@ -1,3 +1,5 @@
+import type { IssuerConfig } from './issuer-config.ts';
+
 /** The config, whole and valid: every default filled in, every span in milliseconds. */
 export interface Config {
   readonly listen: ListenConfig;
@@ -8,6 +10,9 @@ export interface Config {
   readonly aliases: Readonly<Record<string, readonly string[]>>;
   readonly routing: RoutingConfig;
   readonly limits: LimitsConfig;
+  readonly keys: KeysConfig;
+  /** Others whose tokens are taken beside our own. */
+  readonly issuers: readonly IssuerConfig[];
   /** How long a daemon that a client started by itself lives without a call. null is for ever. */
   readonly idleExitMs: number | null;
 }
@@ -55,6 +60,11 @@ export interface LimitsConfig {
   readonly queuePerClient: number;
 }
 
+export interface KeysConfig {
+  /** Where keys are stored. `auto` is the keychain where one can be used, else the encrypted file. */
+  readonly store: 'auto' | 'keychain' | 'file';
+}
+
 export const DEFAULT_CONFIG: Config = {
   listen: { socket: true, grpc: '127.0.0.1:4780', grpcIsExplicit: false },
   defaultModel: 'auto',
@@ -72,5 +82,7 @@ export const DEFAULT_CONFIG: Config = {
     attemptTimeoutMs: null,
   },
   limits: { maxRequestBytes: 32 * 1024 * 1024, streams: 256, streamsPerClient: 64, queuePerClient: 64 },
+  keys: { store: 'auto' },
+  issuers: [],
   idleExitMs: 30 * 60_000,
 };

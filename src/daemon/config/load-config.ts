@@ -28,25 +28,37 @@ function aliasIssues(config: Config, instances: ReadonlySet<string>): readonly C
   return issues;
 }
 
-/**
- * Reads the config file, or takes the defaults where there is none. Throws a ConfigError that names the file, each wrong place
- * and what to write there; checks the providers' settings against the plugins that ship.
- */
-export async function loadConfig(file: string, manifests: readonly Manifest[]): Promise<Config> {
-  const text = await readConfigFile(file);
-  if (text === undefined) return DEFAULT_CONFIG;
-  let json: unknown;
-  try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch (error) {
-    throw new ConfigError(file, [{ path: '', message: `the file is not JSON: ${error instanceof Error ? error.message : String(error)}` }]);
-  }
+/** Checks that every field is one of the config's, of its type and in its range. Throws a ConfigError that names `file`. */
+export async function checkShape(json: unknown, file: string): Promise<Config> {
   const { configSchema, toConfig } = await import('./schema.ts');
   const result = configSchema.safeParse(json);
   if (!result.success) throw new ConfigError(file, result.error.issues.map(say));
-  const config = toConfig(result.data);
+  return toConfig(result.data);
+}
+
+/** Checks what a config file holds, and the providers' settings against the plugins that ship. Throws a ConfigError that names `file`. */
+export async function checkConfig(json: unknown, file: string, manifests: readonly Manifest[]): Promise<Config> {
+  const config = await checkShape(json, file);
   const instances = new Set([...manifests.map(({ type }) => type), ...Object.keys(config.providers)]);
   const issues = [...providerIssues(config, manifests), ...aliasIssues(config, instances)];
   if (issues.length > 0) throw new ConfigError(file, issues);
   return config;
+}
+
+/** What a config file's text holds. Throws a ConfigError that names `file` for what is no JSON. */
+export function parseConfig(text: string, file: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/, ''));
+  } catch (error) {
+    throw new ConfigError(file, [{ path: '', message: `the file is not JSON: ${error instanceof Error ? error.message : String(error)}` }]);
+  }
+}
+
+/**
+ * Reads the config file, or takes the defaults where there is none. Throws a ConfigError that names the file, each wrong place
+ * and what to write there.
+ */
+export async function loadConfig(file: string, manifests: readonly Manifest[]): Promise<Config> {
+  const text = await readConfigFile(file);
+  return text === undefined ? DEFAULT_CONFIG : checkConfig(parseConfig(text, file), file, manifests);
 }

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { withBoundedFile } from '../files/bounded-file.ts';
 import { ConfigError } from './config-error.ts';
 
-const MAX_BYTES = 1024 * 1024;
+export const MAX_CONFIG_BYTES = 1024 * 1024;
 const STICKY = 0o1000;
 
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
@@ -36,12 +36,12 @@ async function directoryIssue(file: string): Promise<string | undefined> {
 export async function readConfigFile(file: string): Promise<string | undefined> {
   const refuse = (message: string): ConfigError => new ConfigError(file, [{ path: '', message }]);
   try {
-    return await withBoundedFile(file, { maxBytes: MAX_BYTES }, async ({ stats, read }) => {
+    return await withBoundedFile(file, { maxBytes: MAX_CONFIG_BYTES }, async ({ stats, read }) => {
       if (!stats.isFile()) throw refuse('this is not a file. Remove it, or name another file with TOLLGATE_CONFIG');
       const issue = othersWrite(file, stats) ?? (await directoryIssue(file));
       if (issue !== undefined) throw refuse(issue);
       const text = await read();
-      if (text === undefined) throw refuse(`the file is longer than ${MAX_BYTES} bytes; write less`);
+      if (text === undefined) throw refuse(`the file is longer than ${MAX_CONFIG_BYTES} bytes; write less`);
       return text;
     });
   } catch (error) {

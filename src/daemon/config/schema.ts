@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { DEFAULT_CONFIG, type Config, type ProviderConfig } from './config.ts';
 import { DURATION, parseDuration } from '../../duration.ts';
+import { issuersSchema, toIssuer } from './issuer-schema.ts';
 
 /** The file's shape. `npm run gen` publishes it as `config.schema.json`; `loadConfig` reads with it. Imported only when there is a file. */
 const duration = z
@@ -83,6 +84,15 @@ export const configSchema = z.strictObject({
       queue_per_client: count(0, 100_000).default(DEFAULT_CONFIG.limits.queuePerClient),
     })
     .prefault({}),
+  keys: z
+    .strictObject({
+      store: z
+        .enum(['auto', 'keychain', 'file'], 'write "auto", "keychain" or "file"')
+        .default(DEFAULT_CONFIG.keys.store)
+        .describe('Where keys are stored: the keychain of the operating system, or a file in the state directory that is encrypted with age. auto is the keychain where one can be used, else the file. Keys move when this changes.'),
+    })
+    .prefault({}),
+  issuers: issuersSchema,
   auto_start: z
     .strictObject({ idle_exit: duration.nullable().default('30m').describe('How long a daemon that a client started by itself lives without a call. null is for ever.') })
     .prefault({}),
@@ -131,6 +141,8 @@ export function toConfig(file: ConfigFile): Config {
       streamsPerClient: file.limits.streams_per_client,
       queuePerClient: file.limits.queue_per_client,
     },
+    keys: { store: file.keys.store },
+    issuers: file.issuers.map(toIssuer),
     idleExitMs: file.auto_start.idle_exit === null ? null : ms(file.auto_start.idle_exit),
   };
 }

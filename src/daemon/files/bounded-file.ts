@@ -5,17 +5,19 @@ export interface BoundedFile {
   readonly stats: Stats;
   /** The whole text; undefined when it is longer than allowed. */
   readonly read: () => Promise<string | undefined>;
+  /** The same, as bytes. */
+  readonly readBytes: () => Promise<Buffer | undefined>;
 }
 
 /** Reads at most a byte more than allowed, whatever size the file says it has. */
-async function readAtMost(handle: FileHandle, maxBytes: number): Promise<string | undefined> {
+async function readAtMost(handle: FileHandle, maxBytes: number): Promise<Buffer | undefined> {
   const buffer = Buffer.alloc(maxBytes + 1);
   let length = 0;
   for (;;) {
     const { bytesRead } = await handle.read(buffer, length, buffer.length - length, null);
     length += bytesRead;
     if (length > maxBytes) return undefined;
-    if (bytesRead === 0) return buffer.toString('utf8', 0, length);
+    if (bytesRead === 0) return buffer.subarray(0, length);
   }
 }
 
@@ -26,7 +28,8 @@ async function readAtMost(handle: FileHandle, maxBytes: number): Promise<string 
 export async function withBoundedFile<T>(path: string, { maxBytes, flags = 0 }: { readonly maxBytes: number; readonly flags?: number }, use: (file: BoundedFile) => Promise<T>): Promise<T> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | flags);
   try {
-    return await use({ stats: await handle.stat(), read: () => readAtMost(handle, maxBytes) });
+    const readBytes = (): Promise<Buffer | undefined> => readAtMost(handle, maxBytes);
+    return await use({ stats: await handle.stat(), readBytes, read: async () => (await readBytes())?.toString('utf8') });
   } finally {
     await handle.close();
   }

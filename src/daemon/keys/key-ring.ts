@@ -1,6 +1,6 @@
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
 import type { Secret } from '../secret.ts';
-import type { KeyOrigin, KeyVerdict, Secrets } from './secrets.ts';
+import type { KeyOrigin, KeyVerdict, ProviderKey, Secrets } from './secrets.ts';
 
 /** What is known of a key without reading it. */
 export interface KeyRecord {
@@ -34,6 +34,8 @@ export interface KeyRing extends Secrets {
   status(): Promise<KeyStoreStatus>;
   /** What is known of an instance's keys, in the order in which they are tried. Also works while the store is locked. */
   recordsOf(instance: ProviderInstance): Promise<readonly KeyRecord[]>;
+  /** One key of an instance, also a refused one; undefined when none of this label may be used for it. Throws like `keysFor`. */
+  keyOf(instance: ProviderInstance, label: string): Promise<ProviderKey | undefined>;
   /** Stores a key and uses it from now on; bound to the origin of the instance's base URL. Throws KEYS_LOCKED, KEY_STORE_UNAVAILABLE. */
   set(instance: ProviderInstance, label: string, secret: Secret, verdict: KeyVerdict | undefined): Promise<void>;
   /** Removes a stored key from store and memory. Returns whether there was one. Throws KEYS_LOCKED, KEY_STORE_UNAVAILABLE. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ModelInfo } from '../../plugins/provider.ts';
 import type { ProviderKey } from '../keys/secrets.ts';
 import type { ProviderInstance } from './provider-instance.ts';
@@ -6,10 +7,13 @@ import type { ProviderInstance } from './provider-instance.ts';
 const FRESH_MS = 5 * 60_000;
 
 interface Listed {
-  readonly label: string | undefined;
+  /** Tells one key from another. No key stays in memory for it. */
+  readonly keyHash: string;
   readonly untilMs: number;
   readonly models: readonly ModelInfo[];
 }
+
+const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64');
 
 /**
  * The providers' lists of models, asked once in five minutes, so that going through pages asks nobody again. A changed config makes new
@@ -20,10 +24,12 @@ export class ModelLists {
 
   /** The models of an instance. Throws what its plugin throws; a failure is not remembered. */
   async of(configured: ProviderInstance, key: ProviderKey | undefined, signal: AbortSignal): Promise<readonly ModelInfo[]> {
+    const secret = key?.secret.reveal() ?? '';
+    const keyHash = hashOf(secret);
     const known = this.#lists.get(configured);
-    if (known !== undefined && known.label === key?.label && performance.now() < known.untilMs) return known.models;
-    const models = await configured.provider.listModels({ instance: configured.instance, key: key?.secret.reveal() ?? '' }, { signal });
-    this.#lists.set(configured, { label: key?.label, untilMs: performance.now() + FRESH_MS, models });
+    if (known !== undefined && known.keyHash === keyHash && performance.now() < known.untilMs) return known.models;
+    const models = await configured.provider.listModels({ instance: configured.instance, key: secret }, { signal });
+    this.#lists.set(configured, { keyHash, untilMs: performance.now() + FRESH_MS, models });
     return models;
   }
 }

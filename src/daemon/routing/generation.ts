@@ -5,10 +5,13 @@ import type { GenerateRequest, GenerateResponse } from '../../gen/tollgate/v1/ge
 import { toDuration } from '../../duration.ts';
 import { ProviderError } from '../../plugins/provider.ts';
 import { Failure, type GenerationRecord } from '../failure.ts';
+import type { Secrets } from '../keys/secrets.ts';
 import type { AttemptLimits } from './attempt-clock.ts';
+import { afterCandidate, followUp } from './follow-up.ts';
 import type { PlannedAttempt, Route } from './plan-route.ts';
 import { isAbsent, isRetryable } from './provider-failure.ts';
 import { runAttempt, type Room } from './run-attempt.ts';
+import { noProviderReady } from './no-provider-ready.ts';
 
 export type GenerateEvent = NonNullable<GenerateResponse['event']>;
 
@@ -17,6 +20,8 @@ export interface GenerationInput {
   readonly route: Route;
   readonly limits: AttemptLimits;
   readonly maxAttempts: number;
+  /** Takes what the provider said of a key by answering, or by refusing it. */
+  readonly judge: Secrets['judge'];
   readonly signal: AbortSignal;
   /** Takes the next event. Returns a promise when the reader needs time. */
   readonly emit: (event: GenerateEvent) => Room;
@@ -61,25 +66,33 @@ export class Generation {
   async #answer(): Promise<ProviderFinish> {
     const { route, maxAttempts } = this.#input;
     const failures: Failure[] = [];
-    for (const [at, planned] of route.attempts.entries()) {
+    let ofCandidate: Failure[] = [];
+    for (let at = 0, planned = route.attempts[at]; planned !== undefined; planned = route.attempts[at]) {
       if (planned.skip !== undefined) {
         this.#note(planned, Attempt_Outcome.SKIPPED, planned.skip);
+        at++;
         continue;
       }
       const outcome = await this.#attempt(planned);
       if (!(outcome instanceof Failure)) return outcome;
-      if (isAbsent(outcome, planned)) continue;
+      const beyond = afterCandidate(route, at);
+      if (isAbsent(outcome, planned)) {
+        at = beyond;
+        continue;
+      }
       failures.push(outcome);
-      const hasNext = route.attempts.slice(at + 1).some(({ skip }) => skip === undefined);
-      const goOn = hasNext && route.mayGoOn && isRetryable(outcome) && this.#firstContentMs === undefined && failures.length < maxAttempts;
-      if (!goOn) break;
+      ofCandidate.push(outcome);
+      const next = followUp(route, at, ofCandidate);
+      if (next === undefined || this.#firstContentMs !== undefined || failures.length >= maxAttempts) break;
       await this.#input.emit({ $case: 'attemptFailed', value: this.#attemptFailed(planned, outcome) });
+      if (next === beyond) ofCandidate = [];
+      at = next;
     }
     throw this.#wholeFailure(failures);
   }
 
   async #attempt(planned: PlannedAttempt & { readonly skip: undefined }): Promise<ProviderFinish | Failure> {
-    const { emit, request, limits, signal } = this.#input;
+    const { emit, request, limits, signal, judge } = this.#input;
     const number = this.#attempts.length + 1;
     const { name, provider } = planned.instance;
     const entry = this.#note(planned, Attempt_Outcome.UNSPECIFIED, undefined, planned.key?.label);
@@ -100,9 +113,11 @@ export class Generation {
       entry.outcome = Attempt_Outcome.SUCCEEDED;
       entry.usage = finish.usage;
       this.#usage = finish.usage;
+      if (planned.key !== undefined) judge(name, planned.key, 'good');
       return finish;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
+      if (planned.key !== undefined && error.reason === 'KEY_REJECTED') judge(name, planned.key, 'refused');
       this.#close(entry, planned, error);
       return error;
     } finally {
@@ -163,10 +178,7 @@ export class Generation {
   #onlySkips(): Failure {
     const { route } = this.#input;
     const [first] = route.attempts;
-    if (route.anyReady || first === undefined) {
-      const variables = route.attempts.flatMap(({ skip }) => skip?.metadata['key_env'] ?? []);
-      return new Failure('NO_PROVIDER_READY', "no provider is ready: set a provider's key and restart the daemon (tollgate restart), or start Ollama", { metadata: { key_env: variables.join(',') } });
-    }
+    if (route.anyReady || first === undefined) return noProviderReady(route);
     const entry = this.#attempts[0];
     return first.skip ?? new Failure('PROVIDER_UNAVAILABLE', `${entry?.message ?? 'nobody answers'}: is ${first.instance.provider.manifest.displayName} running?`, { metadata: { provider: first.instance.name, model: first.model, retryable: 'true' } });
   }

@@ -20,8 +20,9 @@ export interface RouteRequest {
 export type PlannedAttempt = Candidate & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
 
 export interface Route {
+  /** One for each provider, model and key. */
   readonly attempts: readonly PlannedAttempt[];
-  /** Whether the next attempt may follow a failure. A skip is always passed over. */
+  /** Whether another provider or model may follow a failure. Another key always may, and a skip is always passed over. */
   readonly mayGoOn: boolean;
   /** Whether the request asked for "whoever is ready". */
   readonly anyReady: boolean;
@@ -51,15 +52,16 @@ export async function planRoute(request: RouteRequest, world: World): Promise<Ro
   const localOnly = request.localOnly || config.routing.localOnly;
 
   const attempts = await Promise.all(
-    candidates.map(async (candidate): Promise<PlannedAttempt> => {
+    candidates.map(async (candidate): Promise<readonly PlannedAttempt[]> => {
       const { instance, model } = candidate;
-      if (model === '') return { ...candidate, skip: new Failure('SETTING_MISSING', `${instance.name} has no default model for auto: set providers.${instance.name}.default_model in the config, or ask for ${instance.name}/<model>`, { metadata: { provider: instance.name, settings: 'default_model' } }) };
+      const skipped = (skip: Failure): readonly PlannedAttempt[] => [{ ...candidate, skip }];
+      if (model === '') return skipped(new Failure('SETTING_MISSING', `${instance.name} has no default model for auto: set providers.${instance.name}.default_model in the config, or ask for ${instance.name}/<model>`, { metadata: { provider: instance.name, settings: 'default_model' } }));
       const refused = notGranted(caller, instance.name, model);
-      if (refused !== undefined) return { ...candidate, skip: refused };
-      if (localOnly && !instance.isLocal) return { ...candidate, skip: new Failure('NO_CANDIDATE_FITS', `${instance.name} is not on this machine, and only local providers are allowed`, { metadata: { provider: instance.name } }) };
+      if (refused !== undefined) return skipped(refused);
+      if (localOnly && !instance.isLocal) return skipped(new Failure('NO_CANDIDATE_FITS', `${instance.name} is not on this machine, and only local providers are allowed`, { metadata: { provider: instance.name } }));
       const readiness = await world.readiness(instance);
-      return readiness.ready ? { ...candidate, skip: undefined, key: readiness.key } : { ...candidate, skip: readiness.why };
+      return readiness.ready ? readiness.keys.map((key) => ({ ...candidate, skip: undefined, key })) : skipped(readiness.why);
     }),
   );
-  return { attempts, mayGoOn: asked.mayGoOn || named.length > 0 || allowFallback, anyReady: asked.anyReady };
+  return { attempts: attempts.flat(), mayGoOn: asked.mayGoOn || named.length > 0 || allowFallback, anyReady: asked.anyReady };
 }

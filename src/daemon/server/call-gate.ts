@@ -2,28 +2,33 @@ import { ServerInterceptingCall, type Metadata, type ServerInterceptor } from '@
 import { DEV_CALLER, type Caller } from '../access/caller.ts';
 import type { TokenVerifier } from '../access/token-verifier.ts';
 import { Failure } from '../failure.ts';
+import type { Logger } from '../logger.ts';
 import { toStatus } from './rpc-error.ts';
+import { runningCalls, type RunningCall } from './running-calls.ts';
 import { REQUIREMENTS } from './scopes.ts';
 
 const BEARER = /^Bearer ([^\s]+)$/i;
 
-/** Who calls, by the metadata of the call. Only calls that came through the gate stand here. */
-const callers = new WeakMap<Metadata, Caller>();
+/** The calls by their metadata. Only those that came through the gate stand here. */
+const admitted = new WeakMap<Metadata, RunningCall>();
 
-export function callerOfCall(metadata: Metadata): Caller {
-  const caller = callers.get(metadata);
-  if (caller === undefined) throw new Failure('TOKEN_MISSING', 'this call did not come through the gate');
-  return caller;
+export function admittedCall(metadata: Metadata): RunningCall {
+  const call = admitted.get(metadata);
+  if (call === undefined) throw new Failure('TOKEN_MISSING', 'this call did not come through the gate');
+  return call;
 }
 
 /** How long a request may take to arrive: a call whose message never comes is nobody's. */
 const ARRIVAL_MS = 20_000;
 /** Calls without a token whose message is still on its way. More are refused: each may hold a request's worth of memory. */
 const MAX_ARRIVING_UNKNOWN = 8;
+/** Calls that wait for a key to verify their token with. More are refused. */
+const MAX_VERIFYING = 256;
 
 export interface CallGateOptions {
+  readonly log: Logger;
   /** Undefined is `--dev`: everybody may do everything. */
-  readonly verify: TokenVerifier | undefined;
+  readonly verifier: TokenVerifier | undefined;
   /** Told of each peer (`address:port`) whose token was good. */
   readonly onAdmitted: (peer: string) => void;
 }
@@ -51,9 +56,11 @@ function tokenOf(metadata: Metadata): string {
 }
 
 /** Lets calls in: default deny, before a byte of the message is read. */
-export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
+export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGate {
   const arriving = new Set<() => void>();
+  const calls = runningCalls((caller) => verifier?.problemOf(caller));
   let arrivingUnknown = 0;
+  let verifying = 0;
   let running = 0;
   let closed = false;
   let lastActivityMs = performance.now();
@@ -72,29 +79,36 @@ export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
     };
   };
 
-  const admit = (path: string, metadata: Metadata): void => {
-    const requirement = REQUIREMENTS[path];
-    if (requirement === 'nothing') {
-      if (arrivingUnknown > MAX_ARRIVING_UNKNOWN) throw new Failure('DAEMON_OVERLOADED', 'too many calls without a token are on their way; try again in a moment', { retryAfterMs: 1000 });
-      return;
-    }
+  const whoCalls = (metadata: Metadata): Caller | Promise<Caller> => {
     if (closed) throw stopping();
-    if (verify === undefined) {
-      callers.set(metadata, DEV_CALLER);
-      return;
+    if (verifier === undefined) return DEV_CALLER;
+    const caller = verifier.verify(tokenOf(metadata));
+    if (!(caller instanceof Promise)) return caller;
+    if (verifying >= MAX_VERIFYING) {
+      caller.catch(() => {});
+      throw new Failure('DAEMON_OVERLOADED', 'too many calls wait for a key to verify their tokens with; try again in a moment', { retryAfterMs: 1000 });
     }
-    const caller = verify(tokenOf(metadata));
-    if (requirement !== 'any token' && (requirement === undefined || !caller.scopes.has(requirement))) {
+    verifying++;
+    return caller.finally(() => verifying--);
+  };
+
+  const checkScope = (path: string, caller: Caller): void => {
+    const requirement = REQUIREMENTS[path];
+    if (verifier === undefined || requirement === 'any token') return;
+    if (requirement === undefined || requirement === 'nothing' || !caller.scopes.has(requirement)) {
       throw new Failure('SCOPE_MISSING', `the token of "${caller.client}" lacks the scope "${requirement ?? 'unknown'}" that ${path} needs`, { metadata: { scope: requirement ?? '', client: caller.client } });
     }
-    callers.set(metadata, caller);
   };
 
   const interceptor: ServerInterceptor = ({ path }, call) => {
     const isUnknown = REQUIREMENTS[path] === 'nothing';
     const counted = !isUnknown && !path.startsWith('/grpc.reflection.');
     const over = counted ? begin() : () => {};
+    let mine: RunningCall | undefined;
+    let ended = false;
     const refuse = (failure: unknown): void => {
+      if (ended) return;
+      if (!(failure instanceof Failure)) log.error({ err: failure }, 'unforeseen error at the gate');
       call.sendStatus(toStatus(failure));
       end();
     };
@@ -107,21 +121,38 @@ export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
       if (arriving.delete(late) && isUnknown) arrivingUnknown--;
     };
     const end = (): void => {
+      ended = true;
       arrived();
       over();
+      if (mine !== undefined) calls.delete(mine);
+    };
+    const letIn = (caller: Caller, metadata: Metadata, go: (metadata: Metadata) => void): void => {
+      checkScope(path, caller);
+      mine = { caller, end: refuse };
+      admitted.set(metadata, mine);
+      calls.add(mine);
+      onAdmitted(call.getPeer());
+      go(metadata);
+    };
+    const receive = (metadata: Metadata, go: (metadata: Metadata) => void): void => {
+      if (isUnknown) {
+        if (arrivingUnknown > MAX_ARRIVING_UNKNOWN) throw new Failure('DAEMON_OVERLOADED', 'too many calls without a token are on their way; try again in a moment', { retryAfterMs: 1000 });
+        go(metadata);
+        return;
+      }
+      const caller = whoCalls(metadata);
+      if (caller instanceof Promise) caller.then((found) => ended || letIn(found, metadata, go)).catch(refuse);
+      else letIn(caller, metadata, go);
     };
     return new ServerInterceptingCall(call, {
       start: (next) =>
         next({
           onReceiveMetadata: (metadata, go) => {
             try {
-              admit(path, metadata);
+              receive(metadata, go);
             } catch (error) {
               refuse(error);
-              return;
             }
-            if (!isUnknown) onAdmitted(call.getPeer());
-            go(metadata);
           },
           onReceiveMessage: (message: unknown, go) => {
             arrived();
@@ -133,7 +164,12 @@ export function callGate({ verify, onAdmitted }: CallGateOptions): CallGate {
           },
           onCancel: end,
         }),
+      sendMessage: (message: unknown, next) => {
+        // A handler may go on after its call was ended; what it writes then has no place.
+        if (!ended) next(message);
+      },
       sendStatus: (status, next) => {
+        if (ended) return;
         end();
         next(status);
       },

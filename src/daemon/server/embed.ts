@@ -1,7 +1,6 @@
 import type { EmbedRequest, EmbedResponse } from '../../gen/tollgate/v1/generate_service.ts';
 import { invalidRequest } from '../failure.ts';
-import type { Route } from '../routing/plan-route.ts';
-import { runEmbed } from '../routing/run-embed.ts';
+import { runEmbed, type EmbedInput } from '../routing/run-embed.ts';
 import { isJsonObject } from './is-json.ts';
 import type { CallScope } from './serve.ts';
 import { Violations } from './violations.ts';
@@ -29,12 +28,12 @@ function checkSize(count: number, dimensions: number): void {
 }
 
 /** Turns texts into vectors: checks, asks one provider, and keeps the answer within what a response may hold. */
-export async function embed(request: EmbedRequest, plan: (model: string) => Promise<Route>, { caller, log, signal }: CallScope): Promise<EmbedResponse> {
+export async function embed(request: EmbedRequest, plan: (model: string) => Promise<Pick<EmbedInput, 'route' | 'maxAttempts' | 'judge'>>, { caller, log, signal }: CallScope): Promise<EmbedResponse> {
   checkEmbedRequest(request);
   // What is known to be too much is refused before it costs anything.
   if (request.dimensions !== undefined) checkSize(request.inputs.length, request.dimensions);
   const startMs = performance.now();
-  const { response, provider, model } = await runEmbed(request, await plan(request.model), signal);
+  const { response, provider, model } = await runEmbed({ request, signal, ...(await plan(request.model)) });
   checkSize(response.vectors.length, response.vectors[0]?.values.length ?? 0);
   log.info({ rpc: 'Embed', client: caller.client, provider, model, inputs: request.inputs.length, ms: Math.round(performance.now() - startMs) }, 'embedded');
   return {

@@ -5,7 +5,7 @@ import type { Caller } from '../access/caller.ts';
 import { notGranted } from '../access/grants.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../failure.ts';
-import type { Secrets } from '../keys/secrets.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
 import { ModelLists } from '../plugins/model-lists.ts';
 import type { Registry } from '../plugins/registry.ts';
 import type { AttemptLimits } from '../routing/attempt-clock.ts';
@@ -27,7 +27,7 @@ export interface GenerateServiceParts {
   /** The snapshot in force. */
   readonly config: () => Config;
   readonly registry: () => Registry;
-  readonly secrets: Secrets;
+  readonly secrets: KeyRing;
   readonly admission: Admission;
 }
 
@@ -50,6 +50,7 @@ const steps = (attempts: readonly Attempt[]): readonly string[] =>
 /** The GenerateService's handlers. */
 export function generateService({ config, registry, secrets, admission }: GenerateServiceParts) {
   const lists = new ModelLists();
+  const judge: KeyRing['judge'] = (instance, key, verdict) => secrets.judge(instance, key, verdict);
   const plan = (request: RouteRequest, snapshot: Config, caller: Caller): Promise<Route> =>
     planRoute(request, { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) });
 
@@ -63,7 +64,7 @@ export function generateService({ config, registry, secrets, admission }: Genera
     const route = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
     const leave = await admission.enter(caller.client, signal);
     const writer = new EventWriter(call, signal, (failure) => scope.abort(failure));
-    const generation = new Generation({ request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, signal, emit: (event) => writer.emit(event) });
+    const generation = new Generation({ request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, judge, signal, emit: (event) => writer.emit(event) });
     try {
       const { attempts, usage, finish } = await generation.run();
       await writer.drained();
@@ -71,8 +72,6 @@ export function generateService({ config, registry, secrets, admission }: Genera
       const [input, output] = [usage?.inputTokens, usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
       log.info({ rpc: 'Generate', client: caller.client, generation: generation.id, model: request.model, attempts: steps(attempts), finish: FINISH_WORDS.get(finish.finishReason), input_tokens: input, output_tokens: output, ms: spent() }, 'generated');
     } catch (error) {
-      // What came before the failure is shown before it.
-      writer.flush();
       const reason = error instanceof Failure ? error.reason : 'INTERNAL';
       log.warn({ rpc: 'Generate', client: caller.client, generation: generation.id, model: request.model, attempts: steps(generation.record().attempts), reason, ms: spent() }, 'generation failed');
       throw error;
@@ -88,8 +87,11 @@ export function generateService({ config, registry, secrets, admission }: Genera
     return collectModels(request, instances, secrets, lists, (provider, model) => notGranted(caller, provider, model) === undefined, signal);
   };
 
-  const embedTexts = (request: EmbedRequest, scope: CallScope): Promise<EmbedResponse> =>
-    embed(request, (model) => plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, config(), scope.caller), scope);
+  const embedTexts = (request: EmbedRequest, scope: CallScope): Promise<EmbedResponse> => {
+    const snapshot = config();
+    const planEmbed = async (model: string) => ({ route: await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, scope.caller), maxAttempts: snapshot.routing.maxAttempts, judge });
+    return embed(request, planEmbed, scope);
+  };
 
   return { generate, listModels, embed: embedTexts };
 }

@@ -1,23 +1,25 @@
 import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import type { Socket } from 'node:net';
-import type { KeyObject } from 'node:crypto';
 import { AccessServiceService } from '../../gen/tollgate/v1/access_service.ts';
+import { ConfigServiceService } from '../../gen/tollgate/v1/config_service.ts';
 import { GenerateServiceService } from '../../gen/tollgate/v1/generate_service.ts';
+import { KeysServiceService } from '../../gen/tollgate/v1/keys_service.ts';
 import type { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
-import { accessService } from './access-service.ts';
+import { accessService, type AccessServiceParts } from './access-service.ts';
 import type { CallGate } from './call-gate.ts';
 import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
+import { configService, type ConfigServiceParts } from './config-service.ts';
 import { EMBED_MS } from './embed.ts';
 import { HEALTH_SERVICE, REFLECTION_ALPHA_SERVICE, REFLECTION_SERVICE } from './foreign-services.ts';
 import { healthService } from './health-service.ts';
+import { KEYS_MS, keysService, type KeysServiceParts } from './keys-service.ts';
 import { reflectionService } from './reflection-service.ts';
 import { serverStream, tolerant, unary, type Serving } from './serve.ts';
 
-export interface GrpcServerParts extends GenerateServiceParts {
+export interface GrpcServerParts extends GenerateServiceParts, KeysServiceParts, ConfigServiceParts, AccessServiceParts {
   readonly log: Logger;
   readonly gate: CallGate;
-  readonly tokenKey: KeyObject;
   readonly maxRequestBytes: number;
 }
 
@@ -54,8 +56,10 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   });
 
   const generate = generateService(parts);
-  const access = accessService(parts.tokenKey);
-  const names = serviceNames([GenerateServiceService, AccessServiceService, HEALTH_SERVICE, REFLECTION_SERVICE, REFLECTION_ALPHA_SERVICE]);
+  const access = accessService(parts);
+  const keys = keysService(parts);
+  const config = configService(parts);
+  const names = serviceNames([GenerateServiceService, KeysServiceService, ConfigServiceService, AccessServiceService, HEALTH_SERVICE, REFLECTION_SERVICE, REFLECTION_ALPHA_SERVICE]);
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
@@ -63,8 +67,37 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
       { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS) },
     ],
     [
-      { createToken: tolerant(AccessServiceService.createToken), whoAmI: tolerant(AccessServiceService.whoAmI) },
-      { createToken: unary(serving, access.createToken), whoAmI: unary(serving, access.whoAmI) },
+      {
+        createToken: tolerant(AccessServiceService.createToken),
+        listTokens: tolerant(AccessServiceService.listTokens),
+        revokeToken: tolerant(AccessServiceService.revokeToken),
+        whoAmI: tolerant(AccessServiceService.whoAmI),
+      },
+      { createToken: unary(serving, access.createToken), listTokens: unary(serving, access.listTokens), revokeToken: unary(serving, access.revokeToken), whoAmI: unary(serving, access.whoAmI) },
+    ],
+    [
+      {
+        listProviders: tolerant(KeysServiceService.listProviders),
+        getProvider: tolerant(KeysServiceService.getProvider),
+        setKey: tolerant(KeysServiceService.setKey),
+        removeKey: tolerant(KeysServiceService.removeKey),
+        validateKey: tolerant(KeysServiceService.validateKey),
+        lock: tolerant(KeysServiceService.lock),
+        unlock: tolerant(KeysServiceService.unlock),
+      },
+      {
+        listProviders: unary(serving, keys.listProviders, KEYS_MS),
+        getProvider: unary(serving, keys.getProvider, KEYS_MS),
+        setKey: unary(serving, keys.setKey, KEYS_MS),
+        removeKey: unary(serving, keys.removeKey, KEYS_MS),
+        validateKey: unary(serving, keys.validateKey, KEYS_MS),
+        lock: unary(serving, keys.lock, KEYS_MS),
+        unlock: unary(serving, keys.unlock, KEYS_MS),
+      },
+    ],
+    [
+      { getConfig: tolerant(ConfigServiceService.getConfig), updateConfig: tolerant(ConfigServiceService.updateConfig) },
+      { getConfig: unary(serving, config.getConfig), updateConfig: unary(serving, config.updateConfig) },
     ],
     [HEALTH_SERVICE, healthy.implementation],
     [REFLECTION_SERVICE, reflectionService(names)],

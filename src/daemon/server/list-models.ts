@@ -1,9 +1,11 @@
 import type { ListModelsRequest, ListModelsResponse, Model, UnlistedProvider } from '../../gen/tollgate/v1/generate_service.ts';
 import { ProviderError } from '../../plugins/provider.ts';
 import { Failure, invalidRequest } from '../failure.ts';
-import type { Secrets } from '../keys/secrets.ts';
+import type { KeyRing } from '../keys/key-ring.ts';
+import type { ProviderKey } from '../keys/secrets.ts';
 import type { ModelLists } from '../plugins/model-lists.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
+import { isOfTheKey } from '../routing/follow-up.ts';
 import { providerFailure } from '../routing/provider-failure.ts';
 import { readinessOf } from '../routing/readiness.ts';
 
@@ -14,19 +16,35 @@ const PROVIDER_MS = 8000;
 
 type Listing = { readonly models: readonly Model[] } | { readonly unlisted: UnlistedProvider };
 
-async function listingOf(instance: ProviderInstance, secrets: Secrets, lists: ModelLists, signal: AbortSignal): Promise<Listing> {
-  const { name } = instance;
-  const unlisted = (failure: Failure): Listing => ({ unlisted: { provider: name, reason: failure.reason, message: failure.message } });
+async function listingOf(instance: ProviderInstance, secrets: KeyRing, lists: ModelLists, signal: AbortSignal): Promise<Listing> {
   const readiness = await readinessOf(instance, secrets);
-  if (!readiness.ready) return unlisted(readiness.why);
+  if (!readiness.ready) return unlisted(instance, readiness.why);
   const limit = AbortSignal.timeout(PROVIDER_MS);
+  const ask = async (key: ProviderKey | undefined): Promise<Listing | Failure> => {
+    const listing = await listingWith(instance, key, lists, signal, limit);
+    if (key !== undefined && listing instanceof Failure && listing.reason === 'KEY_REJECTED') secrets.judge(instance.name, key, 'refused');
+    return listing;
+  };
+  const [first, ...others] = readiness.keys;
+  let listing = await ask(first);
+  for (const key of others) {
+    if (!(listing instanceof Failure) || !isOfTheKey(listing)) break;
+    listing = await ask(key);
+  }
+  return listing instanceof Failure ? unlisted(instance, listing) : listing;
+}
+
+const unlisted = ({ name }: ProviderInstance, { reason, message }: Failure): Listing => ({ unlisted: { provider: name, reason, message } });
+
+async function listingWith(instance: ProviderInstance, key: ProviderKey | undefined, lists: ModelLists, signal: AbortSignal, limit: AbortSignal): Promise<Listing | Failure> {
+  const { name } = instance;
   try {
-    const found = await lists.of(instance, readiness.key, AbortSignal.any([signal, limit]));
+    const found = await lists.of(instance, key, AbortSignal.any([signal, limit]));
     return { models: found.map((info) => ({ ...info, id: `${name}/${info.model}`, provider: name })) };
   } catch (error) {
     signal.throwIfAborted();
-    if (limit.aborted) return unlisted(new Failure('FIRST_TOKEN_TIMEOUT', `${name} did not answer within ${PROVIDER_MS / 1000} s`));
-    return unlisted(error instanceof ProviderError ? providerFailure(error, { instance, model: '' }) : new Failure('INTERNAL', 'the plugin failed unexpectedly'));
+    if (limit.aborted) return new Failure('FIRST_TOKEN_TIMEOUT', `${name} did not answer within ${PROVIDER_MS / 1000} s`);
+    return error instanceof ProviderError ? providerFailure(error, { instance, model: '' }) : new Failure('INTERNAL', 'the plugin failed unexpectedly');
   }
 }
 
@@ -45,7 +63,7 @@ function pageOf(models: readonly Model[], request: ListModelsRequest): { page: r
 export async function collectModels(
   request: ListModelsRequest,
   instances: readonly ProviderInstance[],
-  secrets: Secrets,
+  secrets: KeyRing,
   lists: ModelLists,
   isGranted: (provider: string, model: string) => boolean,
   signal: AbortSignal,

@@ -2,7 +2,7 @@ import type { handleServerStreamingCall, handleUnaryCall, Metadata, MethodDefini
 import type { Caller } from '../access/caller.ts';
 import { Failure, invalidRequest } from '../failure.ts';
 import type { Logger } from '../logger.ts';
-import { callerOfCall } from './call-gate.ts';
+import { admittedCall } from './call-gate.ts';
 import { countFields, type Shape } from './count-fields.ts';
 import { toStatus } from './rpc-error.ts';
 
@@ -60,7 +60,7 @@ interface GrpcCall {
 
 /** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` when there is none. */
 function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): CallScope & { done(): void } {
-  const caller = callerOfCall(call.metadata);
+  const admitted = admittedCall(call.metadata);
   const controller = new AbortController();
   const abort = (failure: Failure): void => controller.abort(failure);
   const deadline = Number(call.getDeadline());
@@ -74,12 +74,13 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
   });
   const timer = Number.isFinite(deadline) ? undefined : setTimeout(tooLate, maxMs);
   running.add(abort);
+  admitted.abort = abort;
   const done = (): void => {
     over = true;
     clearTimeout(timer);
     running.delete(abort);
   };
-  return { caller, signal: controller.signal, log, abort, done };
+  return { caller: admitted.caller, signal: controller.signal, log, abort, done };
 }
 
 function report(error: unknown, log: Logger): ReturnType<typeof toStatus> {

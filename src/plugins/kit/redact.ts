@@ -46,6 +46,13 @@ function runsOf(key: string): ReadonlySet<string> {
   return runs;
 }
 
+/** Forgets what is kept of every key: they were locked away, or one was removed. */
+export function forgetKeys(): void {
+  known.clear();
+  cleanWords.clear();
+  cleanFor = '';
+}
+
 /** The last short words that were found to be clean: a model's name comes with every answer. */
 let cleanFor = '';
 const cleanWords = new Set<string>();

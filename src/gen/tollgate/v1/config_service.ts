@@ -41,7 +41,8 @@ export interface UpdateConfigRequest {
   /** JSON text: an object of the config file's shape. */
   configJson: string;
   /**
-   * Which fields to take from it, e.g. "routing.local_only" or "providers.my-vllm"; a field that it lacks is removed from the config. Empty
+   * Which fields to take from it, e.g. "routing.local_only" or "providers.my-vllm"; a name that has dots itself stands in backticks:
+   * "providers.`my.own`.base_url". A field that it lacks is removed from the config. Empty
    * replaces the config as a whole.
    */
   updateMask: string[] | undefined;

@@ -221,6 +221,8 @@ export interface SetKeyResponse {
   verdict: ValidateKeyResponse_Verdict;
   /** What it said, for people. */
   message: string;
+  /** What was asked, e.g. "GET /v1/models". Empty when it was not asked. */
+  checkedWith: string;
 }
 
 /** The key to remove. */
@@ -1322,7 +1324,7 @@ export const SetKeyRequest_SettingsEntry: MessageFns<SetKeyRequest_SettingsEntry
 };
 
 function createBaseSetKeyResponse(): SetKeyResponse {
-  return { provider: undefined, verdict: 0, message: "" };
+  return { provider: undefined, verdict: 0, message: "", checkedWith: "" };
 }
 
 export const SetKeyResponse: MessageFns<SetKeyResponse> = {
@@ -1335,6 +1337,9 @@ export const SetKeyResponse: MessageFns<SetKeyResponse> = {
     }
     if (message.message !== "") {
       writer.uint32(26).string(message.message);
+    }
+    if (message.checkedWith !== "") {
+      writer.uint32(34).string(message.checkedWith);
     }
     return writer;
   },
@@ -1376,6 +1381,14 @@ export const SetKeyResponse: MessageFns<SetKeyResponse> = {
             message.message = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.checkedWith = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1398,6 +1411,7 @@ export const SetKeyResponse: MessageFns<SetKeyResponse> = {
       : undefined;
     message.verdict = object.verdict ?? 0;
     message.message = object.message ?? "";
+    message.checkedWith = object.checkedWith ?? "";
     return message;
   },
 };

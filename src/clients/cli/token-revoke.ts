@@ -1,0 +1,16 @@
+import { connect } from '../typescript/connect.ts';
+import { CliError, exitCode } from './cli-error.ts';
+import type { CliHost } from './cli-host.ts';
+import type { Console } from './console.ts';
+
+/** What a token begins with and its id does not. */
+const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]*$/;
+
+export async function revokeToken(id: string, host: CliHost, console: Console): Promise<number> {
+  if (JWT.test(id)) throw new CliError(exitCode.wrongUse, 'This is a token, not its id.', '`tollgate token list` shows the ids. Who types tokens leaves them in the history of the shell.');
+  using tollgate = await connect({ environment: host.environment });
+  const { token } = await tollgate.revokeToken(id);
+  const whose = token === undefined || token.client === '' ? 'It was not made here; whatever token has this id is refused from now on.' : `It was ${token.client}'s; its calls are refused from now on.`;
+  await console.out.write(console.safe(`Token ${id} is revoked. ${whose}\n`));
+  return exitCode.done;
+}

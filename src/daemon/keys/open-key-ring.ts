@@ -1,0 +1,226 @@
+import type { Environment } from '../../environment.ts';
+import type { Config } from '../config/config.ts';
+import { Failure } from '../failure.ts';
+import type { Logger } from '../logger.ts';
+import type { ProviderInstance } from '../plugins/provider-instance.ts';
+import type { Secret } from '../secret.ts';
+import { originOf } from './bound-origin.ts';
+import { environmentKey, type EnvironmentKey } from './environment-key.ts';
+import { checkKeyFormat, hintOf } from './key-format.ts';
+import { openKeyIndex, type KeyIndex, type StoredKey } from './key-index.ts';
+import type { KeyRecord, KeyRing, KeyStoreStatus } from './key-ring.ts';
+import { storeOpener, type OpenStore } from './open-store.ts';
+import { ownSecrets } from './own-secrets.ts';
+import type { KeyVerdict, ProviderKey } from './secrets.ts';
+import { locked, storeFailure, unavailable } from './store-failure.ts';
+import { storedKeys } from './stored-keys.ts';
+
+export interface KeyRingOptions {
+  readonly environment: Environment;
+  readonly log: Logger;
+  readonly config: () => Pick<Config, 'keys'>;
+  /** The time, in milliseconds since 1970. Default Date.now. */
+  readonly now?: () => number;
+}
+
+interface Judged {
+  readonly secret: Secret;
+  readonly verdict: KeyVerdict;
+  readonly at: Date;
+}
+
+/** A key that may be used for an instance, still in its place. */
+interface Usable {
+  readonly label: string;
+  readonly refused: boolean;
+  readonly isStored: boolean;
+  read(): Promise<ProviderKey | undefined>;
+}
+
+const isLockedFailure = (error: unknown): boolean => error instanceof Failure && error.reason === 'KEYS_LOCKED';
+
+/** All keys of this daemon. Nothing is read, loaded or asked before the first call that needs it. */
+export function openKeyRing({ environment, log, config, now = Date.now }: KeyRingOptions): KeyRing {
+  const { home, variables } = environment;
+  const opener = storeOpener({ environment, log, config });
+  const verdicts = new Map<string, Judged>();
+  let opening: Promise<KeyIndex> | undefined;
+  let isLocked = false;
+  let closed = false;
+
+  const index = async (): Promise<KeyIndex> => {
+    opening ??= openKeyIndex(home, (aside) => log.error({ aside }, 'the list of stored keys was damaged and is set aside: default keys are found again, labelled ones must be set again'));
+    const mine = opening;
+    try {
+      return await mine;
+    } catch (error) {
+      if (opening === mine) opening = undefined;
+      throw error;
+    }
+  };
+  const store = async (): Promise<OpenStore> => {
+    if (closed) throw unavailable('the daemon is stopping; try again in a moment');
+    return await opener.open(await index());
+  };
+  const mustBeOpen = (): void => {
+    if (isLocked) throw locked('the keys are locked: unlock them with `tollgate keys unlock`');
+  };
+  const stored = storedKeys({ index, store, log, now });
+  const own = ownSecrets({ environment, index, store });
+
+  let told = '';
+  /** Whatever the store throws becomes the failure of a call. The log gets what lies behind it: once, not with every call. */
+  const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
+    try {
+      const result = await step();
+      told = '';
+      return result;
+    } catch (error) {
+      const failure = storeFailure(error);
+      if (failure.cause !== undefined && failure.message !== told) log.warn({ err: failure }, 'the key store failed');
+      told = failure.message;
+      throw failure;
+    }
+  };
+
+  /** The environment's keys cannot change while the daemon runs, but the config can name another variable. */
+  const judgedOf = ({ name }: ProviderInstance, { key }: EnvironmentKey): Judged | undefined => {
+    const judged = verdicts.get(name);
+    return judged?.secret.reveal() === key.secret.reveal() ? judged : undefined;
+  };
+
+  const fromStore = (key: StoredKey): Usable => ({
+    label: key.label,
+    refused: key.verdict === 'refused',
+    isStored: true,
+    async read() {
+      const secret = await stored.read(key);
+      if (secret === undefined) log.warn({ provider: key.provider, label: key.label }, 'a key is not in the store any more: set it again');
+      return secret === undefined ? undefined : { label: key.label, secret, origin: (await store()).store.origin };
+    },
+  });
+
+  const fromEnvironment = (instance: ProviderInstance, outside: EnvironmentKey): Usable => ({
+    label: '',
+    refused: judgedOf(instance, outside)?.verdict === 'refused',
+    isStored: false,
+    read: async () => outside.key,
+  });
+
+  /** In the order in which they are tried. A stored default key takes the place of the environment's. */
+  const usableOf = async (instance: ProviderInstance): Promise<readonly Usable[]> => {
+    const here = originOf(instance.instance.baseUrl);
+    const keys = (await stored.of(instance)).filter(({ origin }) => origin === here).map(fromStore);
+    const outside = environmentKey(instance, variables);
+    return outside === undefined || keys.some(({ label }) => label === '') ? keys : [fromEnvironment(instance, outside), ...keys];
+  };
+
+  /** Reads them. A store that fails is passed over only where the environment has a key of its own. */
+  const readAll = async (usable: readonly Usable[]): Promise<readonly ProviderKey[]> => {
+    const outside = usable.some(({ isStored }) => !isStored);
+    const keys = await Promise.all(
+      usable.map((key) =>
+        key.read().catch((error: unknown) => {
+          if (!outside) throw error;
+          return undefined;
+        }),
+      ),
+    );
+    return keys.filter((key) => key !== undefined);
+  };
+
+  const hasOrNeedsKey = async (instance: ProviderInstance): Promise<boolean> =>
+    instance.keyRequired || environmentKey(instance, variables) !== undefined || (await index()).content.keys.some(({ provider }) => provider === instance.name);
+
+  const keysFor = async (instance: ProviderInstance): Promise<readonly ProviderKey[]> => {
+    if (isLocked && !(await hasOrNeedsKey(instance))) return [];
+    mustBeOpen();
+    const usable = await usableOf(instance);
+    const good = await readAll(usable.filter(({ refused }) => !refused));
+    return good.length > 0 ? good : await readAll(usable);
+  };
+
+  const recordsOf = async (instance: ProviderInstance): Promise<readonly KeyRecord[]> => {
+    const here = originOf(instance.instance.baseUrl);
+    // Looking for lost keys may fail: then what is known is all that there is to say.
+    const keys = await stored.of(instance).catch(async () => (await index()).content.keys.filter(({ provider }) => provider === instance.name));
+    const origin = (await index()).content.store ?? 'encrypted-file';
+    const records = keys.map(({ label, hint, verdict, lastChecked, origin: bound }): KeyRecord => ({ label, origin, hint, verdict, lastChecked, envName: '', boundElsewhere: bound === here ? undefined : bound }));
+    const outside = environmentKey(instance, variables);
+    if (outside === undefined || records.some(({ label, boundElsewhere }) => label === '' && boundElsewhere === undefined)) return records;
+    const judged = judgedOf(instance, outside);
+    const hint = hintOf(outside.key.secret.reveal());
+    return [{ label: '', origin: 'environment', hint, verdict: judged?.verdict, lastChecked: judged?.at, envName: outside.name, boundElsewhere: undefined }, ...records];
+  };
+
+  const status = async (): Promise<KeyStoreStatus> => {
+    try {
+      const { store: opened, problem } = await store();
+      return { origin: opened.origin, description: opened.description, locked: isLocked || (await opened.isLocked()), problem };
+    } catch (error) {
+      const recorded = await index().then(({ content }) => content.store, () => undefined);
+      const { message } = storeFailure(error);
+      return { origin: recorded, description: recorded === undefined ? '' : opener.describe(recorded), locked: isLocked || isLockedFailure(error), problem: message };
+    }
+  };
+
+  return {
+    status,
+    keysFor: (instance) => guarded(() => keysFor(instance)),
+    recordsOf: (instance) => guarded(() => recordsOf(instance)),
+    keyOf: (instance, label) =>
+      guarded(async () => {
+        mustBeOpen();
+        return await (await usableOf(instance)).find((key) => key.label === label)?.read();
+      }),
+    judge(instance, { label, secret, origin }, verdict) {
+      if (origin !== 'environment') stored.judge(instance, label, secret, verdict);
+      else verdicts.set(instance, { secret, verdict, at: new Date(now()) });
+    },
+    set: (instance, label, secret, verdict) =>
+      guarded(async () => {
+        checkKeyFormat(instance.name, label, secret.reveal());
+        mustBeOpen();
+        await stored.write(instance, label, secret, verdict);
+      }),
+    remove: (instance, label) =>
+      guarded(async () => {
+        checkKeyFormat(instance, label);
+        mustBeOpen();
+        return await stored.remove(instance, label);
+      }),
+    async lock() {
+      isLocked = true;
+      await stored.forget();
+      opener.forget();
+    },
+    unlock: (passphrase) =>
+      guarded(async () => {
+        opener.reconsider();
+        await stored.forget();
+        const { store: opened } = await store();
+        const { keys } = (await index()).content;
+        await opened.unlock(passphrase, keys.length > 0);
+        const [first] = keys;
+        if (first !== undefined) await stored.read(first);
+        isLocked = false;
+      }),
+    readOwn: (name) =>
+      guarded(async () => {
+        const known = own.known(name);
+        if (known !== undefined) return known;
+        mustBeOpen();
+        return await own.read(name);
+      }),
+    writeOwn: (name, secret) =>
+      guarded(async () => {
+        mustBeOpen();
+        await own.write(name, secret);
+      }),
+    async close() {
+      closed = true;
+      await stored.close();
+      await opener.close();
+    },
+  };
+}

@@ -1,0 +1,312 @@
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { failureOf, KEY, keysOf, OTHER_KEY, provider, secret, temporaryDirectory, testRing } from './test-ring.ts';
+
+const openai = provider('openai');
+const elsewhere = provider('openai', { baseUrl: 'https://elsewhere.example/v1' });
+
+describe('a key that is set', () => {
+  it('is used at once, and after a restart', async () => {
+    const directory = temporaryDirectory();
+    const { ring } = testRing({ directory });
+    expect(await ring.keysFor(openai)).toEqual([]);
+    await ring.set(openai, '', secret(KEY), 'good');
+    expect(await keysOf(ring, openai)).toEqual([KEY]);
+    await ring.close();
+    expect(await keysOf(testRing({ directory }).ring, openai)).toEqual([KEY]);
+  });
+
+  it('stands in no file in the clear, and in no line of the log', async () => {
+    const { ring, home, log } = testRing();
+    await ring.set(openai, '', secret(KEY), 'good');
+    await ring.keysFor(openai);
+    const files = readdirSync(home.stateDir).map((name) => readFileSync(join(home.stateDir, name), 'latin1'));
+    expect(files.length).toBeGreaterThan(1);
+    for (const text of [...files, ...log]) expect(text).not.toContain(KEY);
+  });
+
+  it('is known by label, hint, verdict and time, without being read', async () => {
+    const { ring } = testRing({ now: () => 1e12 });
+    await ring.set(openai, '', secret(KEY), 'good');
+    await ring.set(openai, 'work', secret('sk-short'), undefined);
+    const common = { origin: 'encrypted-file', envName: '', boundElsewhere: undefined };
+    expect(await ring.recordsOf(openai)).toEqual([
+      { ...common, label: '', hint: '0001', verdict: 'good', lastChecked: new Date(1e12) },
+      { ...common, label: 'work', hint: '', verdict: undefined, lastChecked: undefined },
+    ]);
+  });
+
+  it('is tried in the order in which the keys were first set, the default one first', async () => {
+    const { ring } = testRing();
+    for (const [label, key] of [['b', 'sk-b'], ['a', 'sk-a'], ['', 'sk-default'], ['b', 'sk-b-new']] as const) await ring.set(openai, label, secret(key), undefined);
+    expect(await keysOf(ring, openai)).toEqual(['sk-default', 'sk-b-new', 'sk-a']);
+    expect((await ring.keyOf(openai, 'a'))?.secret.reveal()).toBe('sk-a');
+    expect(await ring.keyOf(openai, 'c')).toBeUndefined();
+  });
+
+  it('at the same time as others is not lost', async () => {
+    const directory = temporaryDirectory();
+    const { ring } = testRing({ directory });
+    const labels = Array.from({ length: 20 }, (_, each) => `l${each}`);
+    await Promise.all([...labels.map((label) => ring.set(openai, label, secret(`sk-${label}`), undefined)), ring.writeOwn('signing-secret', secret('own'))]);
+    await ring.close();
+    const again = testRing({ directory }).ring;
+    expect(await keysOf(again, openai)).toEqual(labels.map((label) => `sk-${label}`));
+    expect((await again.readOwn('signing-secret'))?.reveal()).toBe('own');
+  });
+
+  it.each([
+    ['with a newline', 'sk-a\nb'],
+    ['with a CR', 'sk-a\rb'],
+    ['with a NUL', 'sk-a\0b'],
+    ['with a blank', 'sk-a b'],
+    ['of emoji', 'sk-🔑'],
+    ['of 1 MB', 'a'.repeat(1 << 20)],
+    ['that is empty', ''],
+  ])('%s is refused without being quoted', async (_what, key) => {
+    const { ring, home } = testRing();
+    const { reason, violations, message } = await failureOf(() => ring.set(openai, '', secret(key), undefined));
+    expect([reason, violations.map(({ field }) => field)]).toEqual(['REQUEST_INVALID', ['key']]);
+    if (key !== '') expect(message).not.toContain(key);
+    expect(existsSync(home.stateDir)).toBe(false);
+  });
+
+  it.each(['../x', '__proto__', 'CON', 'a'.repeat(256), 'caf\u00e9', 'cafe\u0301', 'a:b', '-a', 'a\n'])('under the label %j is refused', async (label) => {
+    const { ring } = testRing();
+    expect(await failureOf(() => ring.set(openai, label, secret(KEY), undefined))).toMatchObject({ reason: 'REQUEST_INVALID', violations: [{ field: 'label' }] });
+    expect(await failureOf(() => ring.remove('openai', label))).toMatchObject({ reason: 'REQUEST_INVALID' });
+    expect(await failureOf(() => ring.remove(label, ''))).toMatchObject({ violations: [{ field: 'provider' }] });
+  });
+
+  it('of the longest kind is kept whole', async () => {
+    const { ring } = testRing();
+    const longest = 'k'.repeat(16_384);
+    await ring.set(openai, 'constructor', secret(longest), undefined);
+    expect(await keysOf(ring, openai)).toEqual([longest]);
+  });
+});
+
+describe('a key that is removed', () => {
+  it('cannot be used any more, now and after a restart', async () => {
+    const directory = temporaryDirectory();
+    const { ring } = testRing({ directory });
+    await ring.set(openai, '', secret(KEY), 'good');
+    expect(await ring.remove('openai', '')).toBe(true);
+    expect([await ring.keysFor(openai), await ring.recordsOf(openai), await ring.remove('openai', '')]).toEqual([[], [], false]);
+    await ring.close();
+    expect(await testRing({ directory }).ring.keysFor(openai)).toEqual([]);
+  });
+});
+
+describe("the environment's key", () => {
+  const variables = { OPENAI_API_KEY: ` ${KEY} ` };
+
+  it('is used and never written down', async () => {
+    const { ring, home } = testRing({ variables });
+    expect(await ring.keysFor(openai)).toMatchObject([{ label: '', origin: 'environment' }]);
+    expect(await ring.recordsOf(openai)).toEqual([{ label: '', origin: 'environment', hint: '0001', verdict: undefined, lastChecked: undefined, envName: 'OPENAI_API_KEY', boundElsewhere: undefined }]);
+    expect(existsSync(home.stateDir)).toBe(false);
+  });
+
+  it('comes before stored ones with a label, and is hidden by a stored default key', async () => {
+    const { ring } = testRing({ variables });
+    await ring.set(openai, 'work', secret(OTHER_KEY), undefined);
+    expect(await keysOf(ring, openai)).toEqual([KEY, OTHER_KEY]);
+    await ring.set(openai, '', secret('sk-stored'), undefined);
+    expect(await keysOf(ring, openai)).toEqual(['sk-stored', OTHER_KEY]);
+    expect((await ring.recordsOf(openai)).map(({ origin }) => origin)).toEqual(['encrypted-file', 'encrypted-file']);
+    await ring.remove('openai', '');
+    expect(await keysOf(ring, openai)).toEqual([KEY, OTHER_KEY]);
+  });
+
+  it('goes on when the store fails, but for what a stored key hides', async () => {
+    const { ring, home } = testRing({ variables });
+    await ring.set(openai, 'work', secret(OTHER_KEY), undefined);
+    await ring.lock();
+    writeFileSync(home.ageFile, 'damaged');
+    await failureOf(() => ring.unlock(secret('')));
+    await ring.close();
+    const again = testRing({ variables, directory: dirname(home.stateDir) }).ring;
+    expect(await keysOf(again, openai)).toEqual([KEY]);
+  });
+});
+
+describe('a refused key', () => {
+  it('is passed over while another is there, also after a restart, and until it changes', async () => {
+    const directory = temporaryDirectory();
+    const { ring } = testRing({ directory });
+    await ring.set(openai, '', secret(KEY), 'good');
+    await ring.set(openai, 'work', secret(OTHER_KEY), 'good');
+    const [first] = await ring.keysFor(openai);
+    ring.judge('openai', first!, 'refused');
+    await expect.poll(() => keysOf(ring, openai)).toEqual([OTHER_KEY]);
+    expect((await ring.keyOf(openai, ''))?.secret.reveal()).toBe(KEY);
+    expect((await ring.recordsOf(openai))[0]?.verdict).toBe('refused');
+    await ring.close();
+    const again = testRing({ directory }).ring;
+    expect(await keysOf(again, openai)).toEqual([OTHER_KEY]);
+    await again.set(openai, '', secret('sk-new'), undefined);
+    expect(await keysOf(again, openai)).toEqual(['sk-new', OTHER_KEY]);
+    // What is said of the old key is not said of the new one.
+    again.judge('openai', first!, 'refused');
+    await again.set(openai, 'work', secret(OTHER_KEY), 'good');
+    expect(await keysOf(again, openai)).toEqual(['sk-new', OTHER_KEY]);
+  });
+
+  it('is tried again when it is the only one', async () => {
+    const { ring } = testRing({ variables: { OPENAI_API_KEY: KEY } });
+    const [key] = await ring.keysFor(openai);
+    ring.judge('openai', key!, 'refused');
+    expect(await keysOf(ring, openai)).toEqual([KEY]);
+    expect((await ring.recordsOf(openai))[0]).toMatchObject({ verdict: 'refused', lastChecked: expect.any(Date) });
+    await ring.set(openai, 'work', secret(OTHER_KEY), undefined);
+    expect(await keysOf(ring, openai)).toEqual([OTHER_KEY]);
+  });
+});
+
+describe('a stored key', () => {
+  it('is not used for another address than the one it was set for', async () => {
+    const { ring } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    expect([await ring.keysFor(elsewhere), await ring.keyOf(elsewhere, '')]).toEqual([[], undefined]);
+    expect(await ring.recordsOf(elsewhere)).toMatchObject([{ boundElsewhere: 'https://api.openai.com' }]);
+    expect(await keysOf(ring, provider('openai', { baseUrl: 'https://api.openai.com/other/path' }))).toEqual([KEY]);
+    for (const baseUrl of ['http://api.openai.com/v1', 'https://api.openai.com:8443/v1', 'https://api.openai.com.evil.example/v1', 'https://api.openai.com@evil.example/v1']) {
+      expect(await ring.keysFor(provider('openai', { baseUrl }))).toEqual([]);
+    }
+    await ring.set(elsewhere, '', secret(KEY), undefined);
+    expect([await keysOf(ring, elsewhere), await keysOf(ring, openai)]).toEqual([[KEY], []]);
+  });
+
+  it('is not taken for a provider that has no address yet', async () => {
+    expect(await failureOf(() => testRing().ring.set(provider('azure'), '', secret(KEY), undefined))).toMatchObject({ reason: 'SETTING_MISSING' });
+  });
+
+  it('does not go to its new address when setting it there was cut short', async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    // The store refuses: what was known of the old key must hold on.
+    chmodSync(home.ageFile, 0o644);
+    expect(await failureOf(() => ring.set(elsewhere, '', secret(OTHER_KEY), undefined))).toMatchObject({ reason: 'KEY_STORE_UNAVAILABLE' });
+    expect(await ring.keysFor(elsewhere)).toEqual([]);
+    expect(await keysOf(ring, openai)).toEqual([KEY]);
+  });
+});
+
+describe('a locked ring', () => {
+  it('has no keys for who has or needs one, and lets the others go on', async () => {
+    const { ring } = testRing({ variables: { GROQ_API_KEY: KEY } });
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.writeOwn('signing-secret', secret('own'));
+    await ring.readOwn('signing-secret');
+    await ring.lock();
+    for (const name of ['openai', 'groq', 'anthropic']) expect(await failureOf(() => ring.keysFor(provider(name)))).toMatchObject({ reason: 'KEYS_LOCKED' });
+    expect(await ring.keysFor(provider('ollama'))).toEqual([]);
+    for (const action of [() => ring.keyOf(openai, ''), () => ring.set(openai, '', secret(KEY), undefined), () => ring.remove('openai', ''), () => ring.readOwn('other'), () => ring.writeOwn('other', secret('x'))]) {
+      expect(await failureOf(action)).toMatchObject({ reason: 'KEYS_LOCKED' });
+    }
+    expect(await ring.recordsOf(openai)).toMatchObject([{ hint: '0001' }]);
+    expect(await ring.status()).toMatchObject({ origin: 'encrypted-file', locked: true });
+    expect((await ring.readOwn('signing-secret'))?.reveal()).toBe('own');
+    await ring.unlock(secret(''));
+    expect([await keysOf(ring, openai), (await ring.status()).locked]).toEqual([[KEY], false]);
+  });
+});
+
+describe('the list of keys', () => {
+  it.each(['', 'null', '[]', '{"version":1}', '{"version":1,"keys":[{"provider":"openai"}],"own":[]}', '\0\0\0', '{"version":1,"keys":[],"own":[]}}'])('that is damaged (%j) is set aside, and the default key found again', async (damage) => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.close();
+    writeFileSync(home.keysFile, damage, { mode: 0o600 });
+    const { ring: again, log } = testRing({ directory: dirname(home.stateDir) });
+    expect(await again.recordsOf(openai)).toMatchObject([{ label: '', hint: '0001' }]);
+    expect(await keysOf(again, openai)).toEqual([KEY]);
+    const [aside] = readdirSync(home.stateDir).filter((name) => name.startsWith('keys.json.corrupt-'));
+    expect(readFileSync(join(home.stateDir, aside ?? ''), 'utf8')).toBe(damage);
+    expect(log.join('')).toContain('is set aside');
+  });
+
+  it('that was lost gives a key only to the address that the provider ships with', async () => {
+    const { ring, home } = testRing();
+    await ring.set(elsewhere, '', secret(KEY), undefined);
+    await ring.close();
+    rmSync(home.keysFile);
+    const again = testRing({ directory: dirname(home.stateDir) }).ring;
+    expect(await again.keysFor(elsewhere)).toEqual([]);
+    expect(await again.recordsOf(elsewhere)).toMatchObject([{ boundElsewhere: 'https://api.openai.com' }]);
+  });
+
+  it('of a newer version is refused and left as it is', async () => {
+    const { ring, home } = testRing();
+    mkdirSync(home.stateDir, { recursive: true, mode: 0o700 });
+    writeFileSync(home.keysFile, '{"version":2}', { mode: 0o600 });
+    const { reason, message } = await failureOf(() => ring.set(openai, '', secret(KEY), undefined));
+    expect([reason, readFileSync(home.keysFile, 'utf8')]).toEqual(['KEY_STORE_UNAVAILABLE', '{"version":2}']);
+    expect(message).toContain('newer Tollgate');
+  });
+});
+
+describe('the store', () => {
+  it('is the encrypted file, by name and with the reason, where there is no D-Bus', async () => {
+    const { ring, home, log } = testRing();
+    expect(await ring.status()).toEqual({ origin: 'encrypted-file', description: `the encrypted file ${home.ageFile}`, locked: false, problem: expect.stringContaining('DBUS_SESSION_BUS_ADDRESS is not set') });
+    expect(log.join('')).toContain('keys are kept in the encrypted file');
+    // Asking where keys would be kept keeps none.
+    expect(existsSync(home.stateDir)).toBe(false);
+  });
+
+  it('is the encrypted file, with the reason, where nobody answers at the address of D-Bus', async () => {
+    const { ring } = testRing({ variables: { DBUS_SESSION_BUS_ADDRESS: 'unix:path=/nonexistent/bus' } });
+    await ring.set(openai, '', secret(KEY), undefined);
+    expect(await ring.status()).toMatchObject({ origin: 'encrypted-file', problem: expect.stringContaining('no keychain that can be used') });
+  });
+
+  it('is no other one than the config asks for', async () => {
+    const { ring, home } = testRing({ store: 'keychain' });
+    const { reason, message } = await failureOf(() => ring.set(openai, '', secret(KEY), undefined));
+    expect(reason).toBe('KEY_STORE_UNAVAILABLE');
+    expect(message).toContain('keys.store');
+    expect(existsSync(home.ageFile)).toBe(false);
+    expect(await ring.status()).toMatchObject({ problem: message });
+  });
+
+  it('is not replaced in silence when a home has its keys in a keychain that is gone', async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.close();
+    writeFileSync(home.keysFile, readFileSync(home.keysFile, 'utf8').replace('encrypted-file', 'keychain'), { mode: 0o600 });
+    const { ring: again } = testRing({ directory: dirname(home.stateDir) });
+    const { reason, message } = await failureOf(() => again.keysFor(openai));
+    expect(reason).toBe('KEY_STORE_UNAVAILABLE');
+    expect(message).toContain('the keys of this home are in the keychain');
+    expect(await again.status()).toMatchObject({ origin: 'keychain' });
+    expect(await again.keysFor(provider('ollama'))).toEqual([]);
+  });
+
+  it('opens with the identity that systemd lends to the service', async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.close();
+    const credentials = temporaryDirectory();
+    renameSync(home.ageIdentityFile, join(credentials, 'age-identity'));
+    // How an access list shows.
+    chmodSync(join(credentials, 'age-identity'), 0o440);
+    const again = testRing({ directory: dirname(home.stateDir), variables: { CREDENTIALS_DIRECTORY: credentials } }).ring;
+    await again.set(openai, 'work', secret(OTHER_KEY), undefined);
+    expect(await keysOf(again, openai)).toEqual([KEY, OTHER_KEY]);
+    expect(existsSync(home.ageIdentityFile)).toBe(false);
+  });
+
+  it('keeps its files to their owner after a hundred writes', async () => {
+    const { ring, home } = testRing();
+    for (let each = 0; each < 50; each++) {
+      await ring.set(openai, '', secret(`${KEY}${each}`), 'good');
+      await ring.writeOwn('signing-secret', secret(`${each}`));
+    }
+    for (const path of [home.ageFile, home.keysFile, home.ageIdentityFile]) expect(statSync(path).mode & 0o777).toBe(0o600);
+    for (const path of [home.stateDir, dirname(home.ageIdentityFile)]) expect(statSync(path).mode & 0o777).toBe(0o700);
+    expect(readdirSync(home.stateDir).sort()).toEqual(['keys.age', 'keys.json']);
+  });
+});
