@@ -22,10 +22,9 @@ describe('tollgate token list', () => {
     expect([code, stderr]).toEqual([0, '']);
     const [head, ...rows] = stdout.trimEnd().split('\n');
     expect(head).toMatch(/^ID +CLIENT +SCOPES +TIER +ONLY +UNTIL$/);
-    expect(rows.toSorted()).toEqual([
-      expect.stringMatching(new RegExp(`^${one.id} +my-app +generate +premium +scripted scripted/\\* +\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d$`)),
-      expect.stringMatching(new RegExp(`^${other.id} +other +generate +member +revoked \\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d$`)),
-    ].toSorted((a, b) => (String(a.sample) < String(b.sample) ? -1 : 1)));
+    expect(rows).toHaveLength(2);
+    expect(rows.find((line) => line.startsWith(one.id))).toMatch(/ my-app +generate +premium +scripted scripted\/\* +\d{4}-\d\d-\d\d \d\d:\d\d$/);
+    expect(rows.find((line) => line.startsWith(other.id))).toMatch(/ other +generate +member +revoked \d{4}-\d\d-\d\d \d\d:\d\d$/);
     expect(stdout).not.toContain(one.token.slice(0, 16));
   });
 

@@ -1,6 +1,7 @@
 import { lstat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Home } from '../../environment.ts';
+import { inTurn } from '../files/in-turn.ts';
 import { ensurePrivateDir } from '../files/private-dir.ts';
 import { openPrivateJson } from '../files/private-json.ts';
 import type { SecretStore } from './secret-store.ts';
@@ -87,17 +88,19 @@ export async function openKeyIndex({ keysFile, ageFile }: Pick<Home, 'keysFile' 
     },
   });
   if (file.initial === undefined) lost ||= (await lstat(ageFile).catch(() => undefined)) !== undefined;
+  const turn = inTurn();
   let content: KeyIndexContent = file.initial ?? { store: undefined, keys: [], own: [], lost };
   return {
     get content() {
       return content;
     },
-    async update(change) {
-      await ensurePrivateDir(dirname(keysFile));
-      await file.write(() => toJson(change(content)));
-      // Something may have been noted since.
-      content = change(content);
-    },
+    update: (change) =>
+      turn(async () => {
+        await ensurePrivateDir(dirname(keysFile));
+        await file.write(() => toJson(change(content)));
+        // Something may have been noted since.
+        content = change(content);
+      }),
     note: (change) => {
       content = change(content);
     },

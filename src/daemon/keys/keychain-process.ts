@@ -16,8 +16,8 @@ const entryOf = async (account: string): Promise<Entry> => {
 
 /** The library tells what went wrong only in words. */
 function problemOf(why: string): KeychainProblem {
-  if (/dismissed|locked|interaction is not allowed|cancel+ed/i.test(why)) return 'locked';
   if (/did not receive a reply|timed? ?out/i.test(why)) return 'silent';
+  if (/dismissed|\blocked\b|interaction is not allowed|cancel+ed/i.test(why)) return 'locked';
   if (/no result found|DBus error|cannot find (native|module)|no default/i.test(why)) return 'absent';
   return 'failed';
 }

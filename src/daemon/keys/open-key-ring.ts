@@ -130,12 +130,16 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   };
 
   const hasOrNeedsKey = async (instance: ProviderInstance): Promise<boolean> =>
-    instance.keyRequired || environmentKey(instance, variables) !== undefined || (await index()).content.keys.some(({ provider }) => provider === instance.name);
+    instance.keyRequired || environmentKey(instance, variables) !== undefined || (await index().catch(() => undefined))?.content.keys.some(({ provider }) => provider === instance.name) === true;
 
   const keysFor = async (instance: ProviderInstance): Promise<readonly ProviderKey[]> => {
     if (isLocked && !(await hasOrNeedsKey(instance))) return [];
     mustBeOpen();
-    const usable = await usableOf(instance);
+    const usable = await usableOf(instance).catch((error: unknown) => {
+      // Who needs no key goes on when it cannot be known whether there is one.
+      if (instance.keyRequired || environmentKey(instance, variables) !== undefined) throw error;
+      return [];
+    });
     const good = await readAll(usable.filter(({ refused }) => !refused));
     return good.length > 0 ? good : await readAll(usable);
   };

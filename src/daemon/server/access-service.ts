@@ -23,7 +23,7 @@ const MAX_ID = 256;
 const JWT = /^ey[\w-]+\.[\w-]+\.[\w-]*$/;
 
 export interface AccessServiceParts {
-  readonly signingKey: Pick<SigningKeySource, 'load'>;
+  readonly signingKey: SigningKeySource;
   readonly tokens: Pick<TokenStore, 'list' | 'add' | 'revoke'>;
 }
 

@@ -17,6 +17,7 @@ import {
   type ValidateKeyResponse,
 } from '../../gen/tollgate/v1/keys_service.ts';
 import { Failure } from '../failure.ts';
+import type { SigningKeySource } from '../access/signing-key-source.ts';
 import { checkKey, type KeyCheck } from '../keys/check-key.ts';
 import { keyMissing } from '../keys/key-missing.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
@@ -28,7 +29,9 @@ import type { CallScope } from './serve.ts';
 import { setKey, type SetKeyParts } from './set-key.ts';
 import { Violations } from './violations.ts';
 
-export type KeysServiceParts = SetKeyParts;
+export interface KeysServiceParts extends SetKeyParts {
+  readonly signingKey: SigningKeySource;
+}
 
 /** How long a call that asks a provider, or waits for a keychain, may take when its caller sets no deadline. */
 export const KEYS_MS = 30_000;
@@ -108,6 +111,8 @@ export function keysService(parts: KeysServiceParts) {
 
   const unlock = async ({ passphrase }: UnlockRequest, { caller, log }: CallScope): Promise<UnlockResponse> => {
     await secrets.unlock(new Secret(passphrase));
+    // A secret that an earlier version left in a file waited for this.
+    void parts.signingKey.move();
     log.info({ rpc: 'Unlock', client: caller.client }, 'unlocked the keys');
     return { keyStore: toKeyStore(await secrets.status()) };
   };

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { credentials, type Metadata, type ServiceError } from '@grpc/grpc-js';
 import { onTestFinished } from 'vitest';
 import { startDaemon } from '../../../src/daemon/daemon.ts';
 import { makeLogger } from '../../../src/daemon/logger.ts';

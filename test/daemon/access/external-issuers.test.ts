@@ -168,7 +168,9 @@ describe("an outside issuer's keys", () => {
     ['no key that fits', (response: { end: (text: string) => void }) => response.end(JSON.stringify({ keys: [{ kty: 'oct', k: 'AAAA' }] })), /no key for signatures/],
   ])('that come as %s make its tokens unverifiable, which is not the token\'s fault', async (_what, answer, message) => {
     const issuer = await outsideIssuer([]);
-    issuer.answer = (_request, response) => void answer(response as never);
+    issuer.answer = (_request, response) => {
+      answer(response as never);
+    };
     const daemon = await testDaemon({ config: issuerConfig({ jwks_url: issuer.url }) });
     expect((await whoAmI(daemon, outsideToken(rsa))).failure).toMatchObject({ code: status.UNAVAILABLE, reason: 'KEY_STORE_UNAVAILABLE', message: expect.stringMatching(message), retryAfterMs: 5000 });
     expect(await clientOf(daemon, daemon.adminToken)).toBe('admin');

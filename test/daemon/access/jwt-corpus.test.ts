@@ -20,12 +20,11 @@ const encode = (text: string): string => Buffer.from(text).toString('base64url')
 function standardStreams(): () => string {
   const written: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {
-    const { write } = stream;
-    const note = (...parts: Parameters<typeof write>): boolean => {
+    const write = stream.write.bind(stream);
+    const spy = vi.spyOn(stream, 'write').mockImplementation((...parts: Parameters<typeof write>): boolean => {
       written.push(String(parts[0]));
-      return Reflect.apply(write, stream, parts);
-    };
-    const spy = vi.spyOn(stream, 'write').mockImplementation(note as typeof write);
+      return write(...parts);
+    });
     onTestFinished(() => spy.mockRestore());
   }
   return () => written.join('');

@@ -82,7 +82,7 @@ describe('the RPCs and the scopes', () => {
       const { code, reason } = await verdictOf(client, path, metadata);
       const seen = reason === 'TOKEN_MISSING' || reason === 'SCOPE_MISSING' ? reason : 'let in';
       expect([path, seen]).toEqual([path, expected(path, scopes)]);
-      expect([path, code === status.UNIMPLEMENTED && reason === undefined]).toEqual([path, false]);
+      expect([path, reason === undefined && code]).not.toEqual([path, status.UNIMPLEMENTED]);
     }
   });
 });

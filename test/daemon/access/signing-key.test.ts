@@ -20,7 +20,7 @@ interface Opened {
   readonly home: Home;
   readonly ring: KeyRing;
   readonly log: readonly string[];
-  open(store?: Pick<KeyRing, 'readOwn' | 'writeOwn'>): Promise<SigningKeySource>;
+  readonly open: (store?: Pick<KeyRing, 'readOwn' | 'writeOwn'>) => Promise<SigningKeySource>;
 }
 
 /** A home of its own with a real store of keys in it: the encrypted file, for no keychain is to be had. */
