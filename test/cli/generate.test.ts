@@ -177,7 +177,7 @@ describe('tollgate generate', () => {
     const home = await homeWith(scriptedProvider('scripted', hello));
     const { code, stdout, stderr } = await runTollgate(home, ['generate', 'hi', '-m', 'nobody/m']);
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^tollgate: .*nobody.* \(PROVIDER_NOT_FOUND\)\nSee what can be asked: `tollgate models`\.\n$/);
+    expect(stderr).toMatch(/^tollgate: .*nobody.* \(PROVIDER_NOT_FOUND\)\nSee which there are: `tollgate models`, `tollgate keys list --all`\.\n$/);
   });
 
   it('says which key is missing, and whether the daemon was started without it', async () => {

@@ -37,7 +37,9 @@ export function keychainChannel(env: Readonly<Record<string, string>>): Keychain
       child = undefined;
       finish({ done: false, problem: 'failed', why: 'the process that asks the keychain ended unexpectedly' });
     };
-    started.on('message', (message) => finish(keychainResult(message) ?? { done: false, problem: 'failed', why: 'the process that asks the keychain said something else than an answer' }));
+    started.on('message', (message) => {
+      if (child === started) finish(keychainResult(message) ?? { done: false, problem: 'failed', why: 'the process that asks the keychain said something else than an answer' });
+    });
     started.once('exit', ended).on('error', ended);
     return started;
   };

@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, chownSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync, watch, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -70,36 +70,39 @@ describe('the directory of the encrypted file', () => {
   });
 });
 
-/** Lets a process of its own set keys one after the other, and kills it in the midst. Returns the last one that it said was set. */
-async function writeUntilKilled(directory: string, from: number, lines: number, delayMs: number): Promise<number> {
+/** Lets a process of its own set keys one after the other, and kills it at one of the changes that it makes to its files. Returns the last one that it said was set. */
+async function writeUntilKilled(directory: string, stateDir: string, from: number, change: number): Promise<number> {
   const child = spawn(process.execPath, [WRITER, String(from)], { env: { PATH: process.env['PATH'], TOLLGATE_HOME: directory }, stdio: ['ignore', 'pipe', 'inherit'] });
   const exit = once(child, 'exit');
   onTestFinished(() => void child.kill('SIGKILL'));
   let last = from - 1;
-  let seen = 0;
-  for await (const line of createInterface({ input: child.stdout })) {
-    last = Number(line);
-    // Not at the moment of an answer, where nothing is being written.
-    if (++seen === lines) setTimeout(() => child.kill('SIGKILL'), delayMs);
-  }
+  let changes = 0;
+  const watcher = watch(stateDir, () => {
+    // Not before it has said so once: then it is known what the old key is.
+    if (last >= from && ++changes === change) child.kill('SIGKILL');
+  });
+  for await (const line of createInterface({ input: child.stdout })) last = Number(line);
   await exit;
+  watcher.close();
   return last;
 }
 
 describe('a process that is killed while it sets a key', () => {
   it('leaves the old key or the new one, thirty times', { timeout: 180_000 }, async () => {
     const directory = temporaryDirectory();
+    const stateDir = join(directory, 'state');
+    mkdirSync(stateDir, { mode: 0o700 });
     let from = 1;
     for (let kill = 0; kill < 30; kill++) {
-      const last = await writeUntilKilled(directory, from, 1 + (kill % 3), (kill * 7) % 31);
-      const { ring, home } = testRing({ directory });
+      const last = await writeUntilKilled(directory, stateDir, from, kill + 1);
+      const { ring } = testRing({ directory });
       const [key] = await keysOf(ring, openai);
       const [record] = await ring.recordsOf(openai);
       expect([`sk-written-${last}`, `sk-written-${last + 1}`]).toContain(key);
       expect(record).toMatchObject({ boundElsewhere: undefined });
       expect((await ring.readOwn('counter'))?.reveal()).toMatch(new RegExp(`^(${last}|${last - 1}|${last + 1})$`));
       await ring.close();
-      expect(readdirSync(home.stateDir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      expect(readdirSync(stateDir).filter((name) => name.endsWith('.tmp'))).toEqual([]);
       from = last + 2;
     }
   });
