@@ -64,20 +64,24 @@ interface Directories {
   readonly id: string;
 }
 
+const idOf = (state: string): string => createHash('sha256').update(resolve(state)).digest('hex').slice(0, 16);
+
 function directories(variables: Variables, platform: NodeJS.Platform): Directories {
   const all = set(variables, 'TOLLGATE_HOME');
   if (all !== undefined) {
     const home = resolve(all);
     const state = join(home, 'state');
-    return { config: join(home, 'config'), state, run: join(home, 'run'), id: createHash('sha256').update(state).digest('hex').slice(0, 16) };
+    return { config: join(home, 'config'), state, run: join(home, 'run'), id: idOf(state) };
   }
   const user = set(variables, 'HOME') ?? homedir();
   const support = join(user, 'Library', 'Application Support', 'tollgate');
   const mac = platform === 'darwin';
   const config = mac ? support : join(set(variables, 'XDG_CONFIG_HOME') ?? join(user, '.config'), 'tollgate');
-  const state = mac ? join(support, 'state') : join(set(variables, 'XDG_STATE_HOME') ?? join(user, '.local', 'state'), 'tollgate');
+  const usual = mac ? join(support, 'state') : join(user, '.local', 'state', 'tollgate');
+  const stateHome = mac ? undefined : set(variables, 'XDG_STATE_HOME');
+  const state = stateHome === undefined ? usual : join(stateHome, 'tollgate');
   const runtime = set(variables, 'XDG_RUNTIME_DIR');
-  return { config, state, run: runtime === undefined ? state : join(runtime, 'tollgate'), id: '' };
+  return { config, state, run: runtime === undefined ? state : join(runtime, 'tollgate'), id: state === usual ? '' : idOf(state) };
 }
 
 /** Reads the environment: the only place that knows the names of its variables. */

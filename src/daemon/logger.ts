@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { maskKeys } from './mask-keys.ts';
 
 export type Logger = PinoLogger;
 
@@ -17,7 +18,7 @@ function redacted(fields: Readonly<Record<string, unknown>>, depth = 0): Record<
   for (const [name, value] of Object.entries(fields)) {
     if (REDACTED.has(name)) shown[name] = '[redacted]';
     else if (depth < MAX_DEPTH && isPlain(value)) shown[name] = redacted(value, depth + 1);
-    else shown[name] = value;
+    else shown[name] = typeof value === 'string' ? maskKeys(value) : value;
   }
   return shown;
 }

@@ -1,8 +1,8 @@
 import { setLogger } from '@grpc/grpc-js';
-import { createStream } from 'rotating-file-stream';
 import { readEnvironment } from '../environment.ts';
 import { ConfigError } from './config/config-error.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
+import { openLogFile } from './log-file.ts';
 import { isLogLevel, makeLogger, type Logger } from './logger.ts';
 import { EXIT, StartError } from './start-error.ts';
 
@@ -15,13 +15,9 @@ export interface RunOptions {
   readonly logFile: string | undefined;
 }
 
-/** 10 MB × 3. */
-const LOG_FILE_SIZE = '10M';
-const LOG_FILES = 2;
-
 function openLog(level: string, file: string | undefined): Logger {
   if (file === undefined) return makeLogger(level, process.stderr);
-  return makeLogger(level, createStream(file, { size: LOG_FILE_SIZE, maxFiles: LOG_FILES, mode: 0o600 }));
+  return makeLogger(level, openLogFile(file, { onProblem: (message) => console.error(`tollgated: the log ${file} cannot be written, and its lines are dropped until it can be: ${message}`) }));
 }
 
 /** gRPC prints tokens and payloads when it is asked to trace: nobody can ask it here. */
@@ -72,6 +68,8 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   process.report.excludeEnv = true;
   // Without a listener this signal opens the debugger's port to everybody on the machine.
   process.on('SIGUSR1', () => {});
+  // Nobody may read it any more, or its disk is full: no reason to end.
+  process.stderr.on('error', () => {});
   silenceGrpc();
   const environment = readEnvironment({ ...process.env });
   const level = environment.logLevel ?? 'info';

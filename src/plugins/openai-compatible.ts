@@ -42,9 +42,13 @@ function explain(error: ProviderError, { instance }: GenerateRequest): ProviderE
   return new ProviderError(error.errorClass, clip(`the server does not take stream_options: set include_usage to "off" for ${where} (${error.message})`, 512), error);
 }
 
+/** Whoever sets these says how the request is framed, or to whom it goes. */
+const NO_KEY_HEADERS: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'connection']);
+
 function headers({ settings }: Instance, key: string): Readonly<Record<string, string>> {
   if (key === '') return {};
   const name = (settings['auth_header'] || 'authorization').toLowerCase();
+  if (NO_KEY_HEADERS.has(name)) throw unsupported('instance.settings.auth_header', `the header ${name} cannot hold a key`);
   const scheme = settings['auth_scheme'] || (name === 'authorization' ? 'Bearer' : 'none');
   return { [name]: scheme === 'none' ? key : `${scheme} ${key}` };
 }

@@ -27,6 +27,12 @@ describe('explainError', () => {
     expect(lines.join('')).not.toContain('sk-secret');
   });
 
+  it('says that an address of its own needs a token of its own', () => {
+    const error = new TollgateError({ reason: 'TOKEN_MISSING', code: 'UNAUTHENTICATED', message: 'No token.' });
+    expect(explainError(error, readEnvironment({ TOLLGATE_ADDRESS: 'far:1' })).lines[1]).toContain('set TOLLGATE_TOKEN');
+    expect(explainError(error, bare).lines[1]).toContain('Unset TOLLGATE_TOKEN');
+  });
+
   it('ends with 3 when no daemon answers, and names the address that was asked for', () => {
     const error = new TollgateError({ reason: 'DAEMON_UNREACHABLE', code: 'UNAVAILABLE', message: 'Nobody.' });
     expect(explainError(error, bare)).toEqual({ exitCode: 3, lines: ['tollgate: Nobody. (DAEMON_UNREACHABLE)'] });

@@ -201,6 +201,18 @@ describe('tollgate generate', () => {
     expect([named.code, named.stdout, named.stderr]).toEqual([1, '', expect.stringContaining('(NO_PROVIDER_READY)')]);
   });
 
+  it('does not let echo answer while a key is stored, or the keys are locked', async () => {
+    const needy = scriptedProvider('openai', hello, { key: { required: true, format: '', envNames: [] }, settings: [{ name: 'needed', type: 1, description: '', required: true, envNames: [], defaultValue: '', values: [] }] });
+    const lockable = scriptedProvider('anthropic', hello, { key: { required: true, format: '', envNames: [] } });
+    const home = await homeWith(needy, lockable, scriptedProvider('echo', hello));
+    await runTollgate(home, ['keys', 'set', 'openai', '--no-check'], { stdin: 'sk-0123456789ab' });
+    const stored = await runTollgate(home, ['generate', 'hi']);
+    expect([stored.code, stored.stdout, stored.stderr]).toEqual([1, '', expect.stringContaining('(NO_PROVIDER_READY)')]);
+    await runTollgate(home, ['keys', 'lock']);
+    const locked = await runTollgate(home, ['generate', 'hi']);
+    expect([locked.code, locked.stdout, locked.stderr]).toEqual([1, '', expect.stringMatching(/unlock your keys[^]*Unlock the keys: `tollgate keys unlock`\.\n$/)]);
+  });
+
   it.each([
     ['there is no prompt', ['generate'], 'There is no prompt.'],
     ['an option is not known', ['generate', 'hi', '--modell', 'x'], 'unknown option'],

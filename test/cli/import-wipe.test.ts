@@ -82,7 +82,7 @@ describe('wipeKeyFile', () => {
     writeFileSync(path, `A=1\nOPENAI_API_KEY="${key}"\n`);
     chmodSync(path, 0o640);
     symlinkSync('.env', join(home, 'link'));
-    expect(await wipeKeyFile(join(home, 'link'), names, new Set([key]))).toEqual({ linesLeft: [], hasOtherName: false });
+    expect(await wipeKeyFile(join(home, 'link'), names, new Set([key]))).toEqual({ linesLeft: [], othersLeft: [], hasOtherName: false });
     expect([readFileSync(path, 'utf8'), statSync(path).mode & 0o777, readdirSync(home)]).toEqual(['A=1\nOPENAI_API_KEY=""\n', 0o640, ['.env', 'link']]);
   });
 
@@ -92,9 +92,15 @@ describe('wipeKeyFile', () => {
     const text = `# OPENAI_API_KEY=${key}\nOPENAI_API_KEY=${key}\n`;
     writeFileSync(path, text);
     linkSync(path, join(home, 'other'));
-    expect(await wipeKeyFile(path, names, new Set([key]))).toEqual({ linesLeft: [1], hasOtherName: true });
+    expect(await wipeKeyFile(path, names, new Set([key]))).toEqual({ linesLeft: [1], othersLeft: [], hasOtherName: true });
     expect(readFileSync(path, 'utf8')).toBe(`# OPENAI_API_KEY=${key}\nOPENAI_API_KEY=""\n`);
     expect(readFileSync(join(home, 'other'), 'utf8')).toBe(text);
+  });
+
+  it('names the keys that it was not told to empty, also overruled ones and those in comments', async () => {
+    const path = join(folder(), '.env');
+    writeFileSync(path, `OPENAI_API_KEY=${key}\nTOGETHER_API_KEY=${key}-b\nTOGETHER_API_KEY=""\n# export ANTHROPIC_API_KEY="sk-ant-0123456789"\n# GROQ_API_KEY=your-key\n`);
+    expect((await wipeKeyFile(path, names, new Set([key]))).othersLeft.toSorted()).toEqual(['ANTHROPIC_API_KEY', 'TOGETHER_API_KEY']);
   });
 
   it('leaves a file that may not be written as it is', async () => {

@@ -70,6 +70,8 @@ describe('tollgate keys import', () => {
     const run = await runTollgate(home, ['keys', 'import', '--yes', '--wipe', '--no-check', '--from', 'a.env'], { cwd: work });
     expect(run.stdout).toMatch(/acme +…QRST +ACME_API_KEY +a\.env +left out: …WXYZ is stored\n/);
     expect([run.code, await stored(home)]).toEqual([0, ['acme WXYZ', 'bigco WXYZ']]);
+    expect(run.stdout).toContain('a.env: emptied of what was stored.');
+    expect(run.stderr).toContain('a.env still holds 2 keys that were not stored: ACME_API_KEY, BIGCO_KEY.');
     expect(read('a.env')).toBe(`ACME_API_KEY=${otherKey}\nBIGCO_API_KEY=""\nBIGCO_KEY=${otherKey}\n`);
   });
 

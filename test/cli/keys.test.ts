@@ -157,6 +157,16 @@ describe('tollgate keys rm', () => {
     expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('(KEY_MISSING)')]);
   });
 
+  it('removes a key of a provider that left the config', async () => {
+    const { home } = await keyedHome([keyed('acme')]);
+    await runTollgate(home, ['config', 'set', 'providers.second.type', 'acme']);
+    await runTollgate(home, ['keys', 'set', 'second'], { stdin: goodKey });
+    expect((await runTollgate(home, ['config', 'unset', 'providers.second'])).code).toBe(0);
+    expect(await runTollgate(home, ['keys', 'rm', 'second', '--yes'])).toEqual({ code: 0, stdout: 'second: the key is removed. The config has no such provider.\n', stderr: '' });
+    const again = await runTollgate(home, ['keys', 'rm', 'second', '--yes']);
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('(PROVIDER_NOT_FOUND)')]);
+  });
+
   it.runIf(hasTerminal)('asks at a terminal, and takes only a yes for one', async () => {
     const { home } = await keyedHome([keyed('acme')]);
     await runTollgate(home, ['keys', 'set', 'acme'], { stdin: goodKey });

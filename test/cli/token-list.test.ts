@@ -51,8 +51,10 @@ describe('tollgate token revoke', () => {
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('(TOKEN_REVOKED)')]);
   });
 
-  it('takes the id of a token that was not made here', async () => {
-    expect(await runTollgate(await home(), ['token', 'revoke', 'elsewhere'])).toMatchObject({ code: 0, stdout: expect.stringContaining('was not made here') });
+  it('takes the id of a token that was not made here only when it is told to', async () => {
+    const where = await home();
+    expect(await runTollgate(where, ['token', 'revoke', 'elsewhere'])).toEqual({ code: 1, stdout: '', stderr: expect.stringMatching(/Nothing was revoked[^]*--unlisted/) });
+    expect(await runTollgate(where, ['token', 'revoke', 'elsewhere', '--unlisted'])).toMatchObject({ code: 0, stdout: expect.stringContaining('was not made here') });
   });
 
   it('does not send a token that is taken for an id', async () => {

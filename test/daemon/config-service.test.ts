@@ -75,6 +75,7 @@ describe('UpdateConfig', () => {
     ['no JSON', '{"a": ', ['aliases'], ['']],
     ['nothing', '', [], ['']],
     ['names of the language', '{"__proto__": {"polluted": 1}}', [], ['']],
+    ['a provider of such a name', '{"providers": {"__proto__": {"type": "p"}}}', [], ['providers.__proto__']],
     ['a file that is too long', { aliases: { long: Array.from({ length: 1000 }, () => `p/${'x'.repeat(1100)}`) } }, ['aliases'], ['']],
   ])('refuses %s with CONFIG_INVALID, and changes nothing', async (what, config, mask, fields) => {
     const before = { providers: { mine: { type: 'p' } }, routing: { fallback_order: ['mine'], local_only: true } };
@@ -88,9 +89,18 @@ describe('UpdateConfig', () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
-  it.each(['colour', 'routing.local_onyl', 'default_model.x', 'providers.p.setings', 'tiers.free', '', '.', 'routing.', 'a..b', '*', '`x', '__proto__.x'])('refuses the mask "%s" with REQUEST_INVALID', async (path) => {
+  it.each(['colour', 'routing.local_onyl', 'default_model.x', 'providers.p.setings', 'tiers.free', '', '.', 'routing.', 'a..b', '*', '`x', '__proto__.x', 'providers.__proto__.type', 'aliases.constructor', 'providers.prototype.base_url'])('refuses the mask "%s" with REQUEST_INVALID', async (path) => {
     const daemon = await start();
     expect(await failureOf(daemon.updateConfig({}, path))).toMatchObject({ code: status.INVALID_ARGUMENT, reason: 'REQUEST_INVALID', fields: ['update_mask'] });
+  });
+
+  it.each([
+    ['settings', { providers: { p: { settings: Object.fromEntries(Array.from({ length: 20_000 }, (_, at) => [`s${at}`, 'x'])) } } }],
+    ['places in the order', { routing: { fallback_order: Array.from({ length: 20_000 }, (_, at) => `s${at}`) } }],
+  ])('answers soon to 20,000 wrong %s, naming the first few', async (_what, config) => {
+    const daemon = await start();
+    const { reason, fields } = await failureOf(daemon.updateConfig(config));
+    expect([reason, fields.length > 0 && fields.length <= 20]).toEqual(['CONFIG_INVALID', true]);
   });
 
   it('loses none of the changes that come at the same time, whoever makes them', async () => {

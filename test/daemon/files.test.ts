@@ -6,6 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { fileError } from '../../src/daemon/files/file-error.ts';
 import { takeInstanceLock } from '../../src/daemon/files/instance-lock.ts';
 import { readPrivateFile, writePrivateFile } from '../../src/daemon/files/private-file.ts';
+import { openPrivateJson } from '../../src/daemon/files/private-json.ts';
 import { StartError } from '../../src/daemon/start-error.ts';
 import { temporaryHome } from './test-daemon.ts';
 
@@ -143,5 +144,15 @@ describe('the instance lock', () => {
     database.exec('BEGIN EXCLUSIVE');
     makeFifo(`${path}.holder`);
     expect(await refusalOf(() => takeInstanceLock(path))).toEqual({ exitCode: 75, message: expect.stringContaining('a daemon that has just started') });
+  });
+});
+
+describe('a private JSON file', () => {
+  it('is not written when it would be too long to be read again', async () => {
+    const path = join(temporaryHome(), 'a.json');
+    const file = await openPrivateJson(path, { parse: (json) => json, maxBytes: 64 });
+    await file.write(() => ({ a: 1 }));
+    const { message } = await refusalOf(() => file.write(() => ({ a: 'ä'.repeat(40) })));
+    expect([message, readFileSync(path, 'utf8')]).toEqual([expect.stringContaining('longer than 64 bytes'), '{\n  "a": 1\n}\n']);
   });
 });

@@ -75,6 +75,9 @@ describe('SetKey', () => {
     ['has a label of a name of the language', { key: KEY, label: '__proto__' }, ['label']],
     ['comes with an address', { key: KEY, settings: { base_url: 'http://127.0.0.1:1' } }, ['settings["base_url"]']],
     ['comes with an unknown setting', { key: KEY, settings: { organisation: 'x' } }, ['settings["organisation"]']],
+    ['comes with 50,000 settings', { key: KEY, settings: Object.fromEntries(Array.from({ length: 50_000 }, (_, at) => [`s${at}`, 'x'])) }, ['settings']],
+    ['comes with a setting whose name has 65 bytes', { key: KEY, settings: { ['é'.repeat(33)]: 'x' } }, ['settings']],
+    ['comes with a setting of 4,097 bytes', { key: KEY, settings: { organization: 'x'.repeat(4097) } }, ['settings["organization"]']],
     ['comes with a setting of a wrong value', { key: KEY, settings: { api: 'telepathy' } }, ['settings["api"]']],
   ])('refuses a key that %s, naming the field and not the key', async (_what, fields, wrong) => {
     const { daemon, upstream } = await withUpstream();
@@ -83,6 +86,12 @@ describe('SetKey', () => {
     expect(JSON.stringify([failure, daemon.log])).not.toMatch(/not-one-of-theirs|GOOD|sk-a/);
     expect(upstream.requests).toEqual([]);
     expect(await reasonOf(daemon)).toBe('KEY_MISSING');
+  });
+
+  it('stores no key of a provider that takes none', async () => {
+    const daemon = await adminDaemon();
+    expect(await failureOf(daemon.setKey({ provider: 'echo', key: KEY }))).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['key'] });
+    expect((await daemon.getProvider('echo')).keys.filter(({ source }) => source !== KeySource.UNSPECIFIED)).toEqual([]);
   });
 
   it('takes 16,384 bytes', async () => {

@@ -123,7 +123,7 @@ describe('Lock', () => {
     await daemon.setKey({ provider: 'openai', key: KEY });
     await daemon.lock();
     const { failure } = await generate(daemon, ask({ model: 'auto' }));
-    expect(failure).toMatchObject({ reason: 'NO_PROVIDER_READY', message: expect.stringContaining('tollgate keys unlock') });
+    expect(failure).toMatchObject({ reason: 'NO_PROVIDER_READY', message: expect.stringContaining('tollgate keys unlock'), metadata: { blocked_by: 'KEYS_LOCKED' } });
     expect(failure?.generation?.attempts[0]?.reason).toBe('KEYS_LOCKED');
   });
 });

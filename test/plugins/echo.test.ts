@@ -113,7 +113,7 @@ describe('echo', () => {
 
   test('is asked for nothing by default: no claim, no default model, no key', async () => {
     const { claims, defaultModel, key, isLocal, models } = echo.manifest;
-    expect({ claims, defaultModel, key, isLocal }).toEqual({ claims: [], defaultModel: '', key: { required: false, format: '', envNames: [] }, isLocal: true });
+    expect({ claims, defaultModel, key, isLocal }).toEqual({ claims: [], defaultModel: '', key: undefined, isLocal: true });
     expect(await echo.listModels({ instance: undefined, key: '' }, { signal: AbortSignal.timeout(1000) })).toEqual(models);
     expect((await echo.checkKey({ instance: undefined, key: '' }, { signal: AbortSignal.timeout(1000) })).verdict).toBe(Verdict.VALID);
   });

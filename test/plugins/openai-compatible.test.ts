@@ -70,6 +70,11 @@ describe('what an openai-compatible server is asked', () => {
     expect(requests[0]?.headers[header]).toBe(value);
   });
 
+  test.each(['Host', 'content-length', 'transfer-encoding', 'Connection'])('sends no key in the header %s', async (name) => {
+    const { requests, answer } = await askProvider(openaiCompatible, text, { settings: { auth_header: name } });
+    expect([requests, answer.error]).toMatchObject([[], { message: expect.stringContaining('cannot hold a key') }]);
+  });
+
   test('holds no header for a key that is not there', async () => {
     const { requests } = await askProvider(openaiCompatible, text, { key: '', settings: { key_required: 'false' } });
     expect(requests[0]?.headers).not.toHaveProperty('authorization');

@@ -45,6 +45,9 @@ export function keySetHere(error: TollgateError, { variables }: Environment): st
 
 function hintFor(error: TollgateError, environment: Environment): string | undefined {
   if (error.message.includes('(skip_validation)')) return 'To store it all the same, add --no-check.';
+  if (error.reason === 'TOKEN_MISSING' && environment.address !== undefined) return 'At an address of your own no token is found by itself: set TOLLGATE_TOKEN beside TOLLGATE_ADDRESS.';
+  const blocked = error.metadata['blocked_by'];
+  if (blocked !== undefined) return hints[blocked];
   const here = keySetHere(error, environment);
   if (here !== undefined || error.reason !== 'KEY_MISSING') return here ?? hints[error.reason];
   return error.message.includes('tollgate keys set') ? undefined : `Set it: \`tollgate keys set ${error.metadata['provider'] ?? '<provider>'}\`.`;

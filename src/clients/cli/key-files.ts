@@ -55,9 +55,18 @@ export function withoutKeys(path: string, bytes: Buffer, names: KeyNames, keys: 
   return emptySpans(bytes, spans);
 }
 
+/** Every key that stands somewhere: variables also where a later line overrules them, and in comments. */
+function allKeys(path: string, bytes: Buffer, names: KeyNames): FoundKeys['keys'] {
+  if (isJson(path)) return jsonKeys(bytes, names).keys;
+  const lines = bytes.toString('latin1').split('\n').map((line) => Buffer.from(line.replace(/^[\s#]+/, ''), 'latin1'));
+  return [bytes, ...lines].flatMap((text) => variableKeys(parseEnvFile(text), names).keys);
+}
+
 export interface Wiped {
   /** Lines, from 1, where one of the keys still stands: in a comment, or under another name. */
   readonly linesLeft: readonly number[];
+  /** The names of other keys that still stand there, also in comments. */
+  readonly othersLeft: readonly string[];
   /** Whether another name of the same file still holds the keys. */
   readonly hasOtherName: boolean;
 }
@@ -65,11 +74,13 @@ export interface Wiped {
 /** Empties these keys' values in a file. All of its other bytes stay as they are. */
 export async function wipeKeyFile(path: string, names: KeyNames, keys: ReadonlySet<string>): Promise<Wiped> {
   let linesLeft: number[] = [];
+  let othersLeft: string[] = [];
   const isGone = await replaceFile(path, (bytes) => {
     const changed = withoutKeys(path, bytes, names, keys);
     const lines = changed.toString('latin1').split('\n');
     linesLeft = lines.flatMap((line, index) => ([...keys].some((key) => line.includes(key)) ? [index + 1] : []));
+    othersLeft = [...new Set(allKeys(path, changed, names).filter(({ key }) => !keys.has(key)).map(({ name }) => name))];
     return changed;
   });
-  return { linesLeft, hasOtherName: !isGone };
+  return { linesLeft, othersLeft, hasOtherName: !isGone };
 }

@@ -134,9 +134,10 @@ async function wipe(place: KeyPlace & { readonly file: string }, keys: ReadonlyS
     run.failed = true;
     return;
   }
-  const { linesLeft, hasOtherName } = wiped;
+  const { linesLeft, othersLeft, hasOtherName } = wiped;
   if (linesLeft.length > 0) console.say(`${where} still holds a key in line ${linesLeft.join(', ')}: empty it by hand.`, 'yellow');
-  else await console.out.write(console.safe(`${where}: emptied. Backups and old commits of it may still hold the keys.\n`));
+  else await console.out.write(console.safe(`${where}: ${othersLeft.length > 0 ? 'emptied of what was stored' : 'emptied'}. Backups and old commits of it may still hold the keys.\n`));
+  if (othersLeft.length > 0) console.say(`${where} still holds ${othersLeft.length === 1 ? 'a key that was' : `${othersLeft.length} keys that were`} not stored: ${othersLeft.join(', ')}.`, 'yellow');
   if (hasOtherName) console.say(`${where} has another name (a hard link), under which the keys still stand.`, 'yellow');
 }
 

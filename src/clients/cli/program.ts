@@ -109,7 +109,8 @@ function addTokenVerbs(program: Command, host: CliHost, console: Console, end: (
     .action(async (options) => end(await (await import('./token-list.ts')).listTokens(options, host, console)));
   token.command('revoke').description('end a token before its time: its calls are refused, open streams are cut')
     .argument('<id>', 'its id, which `tollgate token list` shows')
-    .action(async (id) => end(await (await import('./token-revoke.ts')).revokeToken(id, host, console)));
+    .option('--unlisted', 'also an id that is not listed, as of a token that was made elsewhere')
+    .action(async (id, options) => end(await (await import('./token-revoke.ts')).revokeToken(id, options, host, console)));
 }
 
 /** The commands and their options. What a verb does is loaded when it runs. `end` gets the exit code. */

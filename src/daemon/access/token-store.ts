@@ -33,7 +33,10 @@ export async function openTokenStore(path: string, log: Logger): Promise<TokenSt
   const file = await openPrivateJson(path, {
     parse: parseRecords,
     maxBytes: MAX_BYTES,
-    remedy: 'It says which tokens were revoked, so it is not passed over: put back a copy, or delete it and make all tokens anew.',
+    remedy:
+      'It says which tokens were revoked, so it is not passed over: put back a copy. To delete it alone would make every revoked token good again until it expires. ' +
+      'Without a copy, delete it and let the daemon sign with another secret, which ends all tokens made here: set TOLLGATE_JWT_SECRET to a new one and keep it set, or remove the stored one ' +
+      '("@signing-secret" in the keychain; or state/keys.age, with all keys in it). Then make the tokens anew, and revoke those of outside issuers again.',
   });
   const initial: TokenRecords = file.initial ?? { tokens: [], revoked: [] };
   const tokens = new Map(initial.tokens.map((record) => [record.id, record]));

@@ -17,11 +17,15 @@ const settingsIn = (held: JsonObject, provider: string): JsonObject => objectIn(
 /** The config file's content with some settings of a provider changed. What becomes empty by that is left out: it would say nothing. */
 export function changeSettings(held: JsonObject, provider: string, changes: SettingChanges): JsonObject {
   const providers = objectIn(held, 'providers');
-  const settings = [...changes].reduce((all, [name, value]) => put(all, name, value), settingsIn(held, provider));
+  const merged = new Map(Object.entries(settingsIn(held, provider)));
+  for (const [name, value] of changes) merged.set(name, value);
+  const settings = Object.fromEntries([...merged].filter(([, value]) => value !== undefined));
   const entry = put(objectIn(providers, provider), 'settings', unlessEmpty(settings));
   return put(held, 'providers', unlessEmpty(put(providers, provider, unlessEmpty(entry))));
 }
 
 /** What takes such a change back. */
-export const settingsBefore = (held: JsonObject, provider: string, changes: SettingChanges): SettingChanges =>
-  new Map([...changes.keys()].map((name) => [name, field(settingsIn(held, provider), name)]));
+export function settingsBefore(held: JsonObject, provider: string, changes: SettingChanges): SettingChanges {
+  const settings = settingsIn(held, provider);
+  return new Map([...changes.keys()].map((name) => [name, field(settings, name)]));
+}

@@ -1,14 +1,15 @@
 import type * as z from 'zod';
 import type { Manifest } from '../../plugins/provider.ts';
 import { DEFAULT_CONFIG, type Config } from './config.ts';
-import { ConfigError, type ConfigIssue } from './config-error.ts';
+import { ConfigError, MAX_ISSUES, type ConfigIssue } from './config-error.ts';
 import { providerIssues } from './provider-issues.ts';
 import { readConfigFile } from './read-config-file.ts';
+import { reservedNameIn } from './reserved-name.ts';
 
 const say = (issue: z.core.$ZodIssue): ConfigIssue => {
   const path = issue.path.map(String).join('.');
   if (issue.code === 'unrecognized_keys' && issue.message.startsWith('Unrecognized')) {
-    return { path, message: `there is no ${issue.keys.map((key) => `"${key}"`).join(', ')} here; remove it or check its spelling` };
+    return { path, message: `there is no ${issue.keys.slice(0, MAX_ISSUES).map((key) => `"${key}"`).join(', ')} here; remove it or check its spelling` };
   }
   if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) return { path, message: `this must be ${issue.expected === 'object' ? 'an object' : `a ${issue.expected}`}` };
   if (issue.code === 'invalid_key') return { path, message: issue.issues.map((inner) => inner.message).join('; ') };
@@ -32,7 +33,9 @@ function aliasIssues(config: Config, instances: ReadonlySet<string>): readonly C
 export async function checkShape(json: unknown, file: string): Promise<Config> {
   const { configSchema, toConfig } = await import('./schema.ts');
   const result = configSchema.safeParse(json);
-  if (!result.success) throw new ConfigError(file, result.error.issues.map(say));
+  if (!result.success) throw new ConfigError(file, result.error.issues.slice(0, MAX_ISSUES + 1).map(say));
+  const reserved = reservedNameIn(json);
+  if (reserved !== undefined) throw new ConfigError(file, [{ path: reserved.join('.'), message: 'this name is not possible here; choose another one' }]);
   return toConfig(result.data);
 }
 
@@ -45,12 +48,22 @@ export async function checkConfig(json: unknown, file: string, manifests: readon
   return config;
 }
 
+/** What the parser says, but for what it quotes: a key may stand there. */
+function syntaxProblem(error: unknown, text: string): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const [, what, dots = '', quoted = ''] = /^(Unexpected token .*?), (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(message) ?? [];
+  if (what === undefined) return message;
+  // With dots in front, ten characters stand before the one that is wrong.
+  const at = text.indexOf(quoted) + (dots === '' ? 0 : 10);
+  return `${what} in line ${text.slice(0, at).split('\n').length}`;
+}
+
 /** What a config file's text holds. Throws a ConfigError that names `file` for what is no JSON. */
 export function parseConfig(text: string, file: string): unknown {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    throw new ConfigError(file, [{ path: '', message: `the file is not JSON: ${error instanceof Error ? error.message : String(error)}` }]);
+    throw new ConfigError(file, [{ path: '', message: `the file is not JSON: ${syntaxProblem(error, text)}` }]);
   }
 }
 

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { DEFAULT_CONFIG, type Config, type ProviderConfig } from './config.ts';
 import { DURATION, parseDuration } from '../../duration.ts';
+import { holdsKey } from '../mask-keys.ts';
 import { issuersSchema, toIssuer } from './issuer-schema.ts';
 
 /** The file's shape. `npm run gen` publishes it as `config.schema.json`; `loadConfig` reads with it. Imported only when there is a file. */
@@ -40,6 +41,7 @@ const provider = z.strictObject({
   key_env: z
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'write the name of an environment variable')
+    .refine((name) => !holdsKey(name), 'this is a key, and not the name of the variable that holds it: take it out of here, and run tollgate keys set')
     .refine((name) => !/^TOLLGATE_/i.test(name), "Tollgate's own variables are never sent to a provider; name the variable that holds this provider's key")
     .optional()
     .describe('The environment variable that holds the key.'),

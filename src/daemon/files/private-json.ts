@@ -9,7 +9,7 @@ import { readPrivateFile, removeLeftovers, syncDirectory, writePrivateFile } fro
 export interface PrivateJsonOptions<T> {
   /** Makes data of what the file holds; undefined for whatever is not of its shape. */
   readonly parse: (json: unknown) => T | undefined | Promise<T | undefined>;
-  /** In bytes. A longer file is refused. */
+  /** In bytes. A longer file is neither read nor written. */
   readonly maxBytes: number;
   /** What to do about a damaged file, for the StartError that refuses it. */
   readonly remedy?: string;
@@ -40,7 +40,11 @@ const adapter = (path: string, maxBytes: number): Adapter<object> => ({
       return { json: undefined };
     }
   },
-  write: (data) => writePrivateFile(path, `${JSON.stringify(data, null, 2)}\n`),
+  async write(data) {
+    const text = `${JSON.stringify(data, null, 2)}\n`;
+    if (Buffer.byteLength(text) > maxBytes) throw new StartError(EXIT.DAMAGED, `${path} would become longer than ${maxBytes} bytes, which cannot be read again; nothing was changed. Remove what is not needed first.`);
+    await writePrivateFile(path, text);
+  },
 });
 
 async function setAside(path: string): Promise<string> {

@@ -21,7 +21,8 @@ export function ageThread(): AgeThread {
   let closed = false;
 
   const start = (): Worker => {
-    const started = new Worker(packageProgram('age-worker'), { name: 'age', execArgv: [], env: {} });
+    // Its part of a diagnostic report would show the environment of the whole process, whatever the daemon's part leaves out.
+    const started = new Worker(packageProgram('age-worker'), { name: 'age', execArgv: ['--report-exclude-env'], env: {} });
     started.on('error', () => {});
     started.once('exit', () => {
       if (worker === started) worker = undefined;

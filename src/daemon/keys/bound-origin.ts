@@ -7,6 +7,9 @@ export const UNFINISHED = 'no address, as storing it was cut short';
 /** What stands there for a key that was found again, of a plugin that ships without an address. */
 export const UNKNOWN = 'an address that is not known any more';
 
+/** What stands there for a key in whose place the store holds another one: nobody knows where that one may go. */
+export const FOREIGN = 'another home, or by another program, in the place of the one that was set here';
+
 /** Scheme, host and port of an address; addresses of this machine also come without a scheme. */
 export function originOf(baseUrl: string): string {
   if (baseUrl === '') return 'this process';

@@ -1,4 +1,5 @@
 import { invalidRequest, type FieldViolation } from '../failure.ts';
+import { holdsKey } from '../mask-keys.ts';
 
 /** How labels are written; "" is the default key. */
 export const KEY_LABEL = /^[a-z0-9][a-z0-9._-]{0,63}$/;
@@ -13,8 +14,10 @@ export function keyIssue(key: string): string | undefined {
   return /^[\x21-\x7e]+$/.test(key) ? undefined : 'a key has only letters, digits and signs of ASCII: no blanks, no line ends, no control characters';
 }
 
-export const labelIssue = (label: string): string | undefined =>
-  label === '' || KEY_LABEL.test(label) ? undefined : 'a label has 1 to 64 of a-z, 0-9, ".", "_" and "-", and begins with a letter or a digit';
+export function labelIssue(label: string): string | undefined {
+  if (holdsKey(label)) return 'this looks like a key: a label is a name for one, and stands in lists and logs';
+  return label === '' || KEY_LABEL.test(label) ? undefined : 'a label has 1 to 64 of a-z, 0-9, ".", "_" and "-", and begins with a letter or a digit';
+}
 
 /** Throws REQUEST_INVALID for what cannot be stored. */
 export function checkKeyFormat(provider: string, label: string, key?: string): void {

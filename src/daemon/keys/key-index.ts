@@ -14,6 +14,8 @@ export interface StoredKey {
   readonly hint: string;
   /** The scheme, host and port that it may be sent to. */
   readonly origin: string;
+  /** Of the key that this home stored: more than one while it is being replaced, none for one of an earlier version until it is read. */
+  readonly fingerprints: readonly string[];
   readonly addedAt: Date;
   readonly verdict: KeyVerdict | undefined;
   readonly lastChecked: Date | undefined;
@@ -28,6 +30,8 @@ export interface KeyIndexContent {
   readonly own: readonly string[];
   /** A former index was lost: the store may hold default keys that stand in none. */
   readonly lost: boolean;
+  /** Locked by a person, until a person unlocks them. */
+  readonly locked: boolean;
 }
 
 export interface KeyIndex {
@@ -51,27 +55,29 @@ function dateOf(value: unknown): Date | undefined {
 
 function storedKeyOf(json: unknown): StoredKey | undefined {
   if (!isRecord(json)) return undefined;
-  const { provider, label, hint, origin, verdict } = json;
+  const { provider, label, hint, origin, verdict, fingerprints = [] } = json;
   const [addedAt, lastChecked] = [dateOf(json['added_at']), dateOf(json['last_checked'])];
   if (!isText(provider) || !isText(label) || !isText(hint) || !isText(origin) || addedAt === undefined) return undefined;
+  if (!Array.isArray(fingerprints) || !fingerprints.every(isText)) return undefined;
   if (verdict !== undefined && verdict !== 'good' && verdict !== 'refused') return undefined;
-  return { provider, label, hint, origin, addedAt, verdict, lastChecked };
+  return { provider, label, hint, origin, fingerprints, addedAt, verdict, lastChecked };
 }
 
 /** What `state/keys.json` holds, read strictly: undefined when anything in it is not as we write it. */
 function parseIndex(json: unknown): KeyIndexContent | undefined {
   if (!isRecord(json) || json['version'] !== 1) return undefined;
-  const { store, keys, own, lost } = json;
+  const { store, keys, own, lost, locked } = json;
   if (store !== undefined && store !== 'keychain' && store !== 'encrypted-file') return undefined;
   if (!Array.isArray(keys) || !Array.isArray(own) || !own.every(isText)) return undefined;
   const read = keys.map(storedKeyOf).filter((key) => key !== undefined);
-  return read.length === keys.length ? { store, keys: read, own, lost: lost === true } : undefined;
+  return read.length === keys.length ? { store, keys: read, own, lost: lost === true, locked: locked === true } : undefined;
 }
 
-const toJson = ({ store, keys, own, lost }: KeyIndexContent): object => ({
+const toJson = ({ store, keys, own, lost, locked }: KeyIndexContent): object => ({
   version: 1,
   store,
   lost: lost ? true : undefined,
+  locked: locked ? true : undefined,
   keys: keys.map(({ addedAt, lastChecked, ...rest }) => ({ ...rest, added_at: addedAt, last_checked: lastChecked })),
   own,
 });
@@ -89,7 +95,7 @@ export async function openKeyIndex({ keysFile, ageFile }: Pick<Home, 'keysFile' 
   });
   if (file.initial === undefined) lost ||= (await lstat(ageFile).catch(() => undefined)) !== undefined;
   const turn = inTurn();
-  let content: KeyIndexContent = file.initial ?? { store: undefined, keys: [], own: [], lost };
+  let content: KeyIndexContent = file.initial ?? { store: undefined, keys: [], own: [], lost, locked: false };
   return {
     get content() {
       return content;

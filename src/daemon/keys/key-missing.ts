@@ -1,6 +1,6 @@
 import { Failure } from '../failure.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
-import { originOf } from './bound-origin.ts';
+import { FOREIGN, originOf } from './bound-origin.ts';
 import type { KeyRecord } from './key-ring.ts';
 
 function whatElse(records: readonly KeyRecord[]): string {
@@ -15,6 +15,7 @@ export function keyMissing({ name, provider, instance, keyEnvNames }: ProviderIn
   const ofLabel = records.filter((record) => label === undefined || record.label === label);
   const set = `run tollgate keys set ${name}`;
   const bound = ofLabel.find(({ boundElsewhere }) => boundElsewhere !== undefined)?.boundElsewhere;
+  if (bound === FOREIGN) return fail(`the key of ${displayName} (${name}) was changed in the store by another home or program, so it is not used: set it again (tollgate keys set ${name})`);
   if (bound !== undefined) return fail(`the key of ${displayName} (${name}) was stored for ${bound}, so it is not sent to ${originOf(instance.baseUrl)}: ${set} if it shall go there`);
   if (label !== undefined && label !== '') return fail(`there is no key "${label}" for ${displayName} (${name})${whatElse(records)}`);
   if (label === '' && records.length > 0) return fail(`there is no default key for ${displayName} (${name})${whatElse(records)}`);

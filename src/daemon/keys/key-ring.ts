@@ -15,7 +15,7 @@ export interface KeyRecord {
   readonly lastChecked: Date | undefined;
   /** The environment variable that holds it; "" for a stored key. */
   readonly envName: string;
-  /** The scheme, host and port that a stored key may be sent to, when the instance's base URL is another now. */
+  /** The scheme, host and port that a stored key may be sent to, when the instance's base URL is another now; FOREIGN when the store holds another key than was set here. */
   readonly boundElsewhere: string | undefined;
 }
 
@@ -29,6 +29,13 @@ export interface KeyStoreStatus {
   readonly problem: string;
 }
 
+export interface UnlockOptions {
+  /** Fires when the caller is gone: a guess that waits is dropped. */
+  readonly signal?: AbortSignal;
+  /** Whether a passphrase may be set up where the store already holds secrets of the daemon's own. Default false. */
+  readonly isAdmin?: boolean;
+}
+
 /** All keys of this daemon: stored ones and those of its environment. */
 export interface KeyRing extends Secrets {
   status(): Promise<KeyStoreStatus>;
@@ -40,10 +47,10 @@ export interface KeyRing extends Secrets {
   set(instance: ProviderInstance, label: string, secret: Secret, verdict: KeyVerdict | undefined): Promise<void>;
   /** Removes a stored key from store and memory. Returns whether there was one. Throws KEYS_LOCKED, KEY_STORE_UNAVAILABLE. */
   remove(instance: string, label: string): Promise<boolean>;
-  /** Forgets every key in memory; until `unlock`, whatever needs a key throws KEYS_LOCKED. */
+  /** Forgets every key in memory; until `unlock`, also after a restart, whatever needs a key throws KEYS_LOCKED. Throws KEY_STORE_UNAVAILABLE when it would not last. */
   lock(): Promise<void>;
-  /** Opens the store. Throws KEYS_LOCKED for a wrong passphrase, each time slower. */
-  unlock(passphrase: Secret): Promise<void>;
+  /** Opens the store. Throws KEYS_LOCKED for a wrong passphrase, each time slower; DAEMON_OVERLOADED when too many wait. */
+  unlock(passphrase: Secret, options?: UnlockOptions): Promise<void>;
   /** A secret of the daemon's own, kept in the same store. `lock` does not concern those already read. Throws like `keysFor`. */
   readOwn(name: string): Promise<Secret | undefined>;
   writeOwn(name: string, secret: Secret): Promise<void>;

@@ -4,11 +4,11 @@ import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
 import type { Secret } from '../secret.ts';
-import { originOf } from './bound-origin.ts';
+import { FOREIGN, originOf } from './bound-origin.ts';
 import { environmentKey, type EnvironmentKey } from './environment-key.ts';
-import { checkKeyFormat, hintOf } from './key-format.ts';
+import { accountOf, checkKeyFormat, hintOf } from './key-format.ts';
 import { openKeyIndex, type KeyIndex, type StoredKey } from './key-index.ts';
-import type { KeyRecord, KeyRing, KeyStoreStatus } from './key-ring.ts';
+import type { KeyRecord, KeyRing, KeyStoreStatus, UnlockOptions } from './key-ring.ts';
 import { storeOpener, type OpenStore } from './open-store.ts';
 import { ownSecrets } from './own-secrets.ts';
 import type { KeyVerdict, ProviderKey } from './secrets.ts';
@@ -46,10 +46,15 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   const verdicts = new Map<string, Judged>();
   let opening: Promise<KeyIndex> | undefined;
   let isLocked = false;
+  /** How often they were locked: an unlock that was under way does not undo a lock. */
+  let locks = 0;
   let closed = false;
 
   const index = async (): Promise<KeyIndex> => {
-    opening ??= openKeyIndex(home, (aside) => log.error({ aside }, 'the list of stored keys was damaged and is set aside: default keys are found again, labelled ones must be set again'));
+    opening ??= openKeyIndex(home, (aside) => log.error({ aside }, 'the list of stored keys was damaged and is set aside: default keys are found again, labelled ones must be set again')).then((found) => {
+      isLocked ||= found.content.locked;
+      return found;
+    });
     const mine = opening;
     try {
       return await mine;
@@ -62,7 +67,9 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     if (closed) throw unavailable('the daemon is stopping; try again in a moment');
     return await opener.open(await index());
   };
-  const mustBeOpen = (): void => {
+  const mustBeOpen = async (): Promise<void> => {
+    // It tells whether they were locked before a restart. When it cannot be read, what comes next says so.
+    await index().catch(() => undefined);
     if (isLocked) throw locked('the keys are locked: unlock them with `tollgate keys unlock`');
   };
   const stored = storedKeys({ index, store, log, now });
@@ -133,8 +140,9 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     instance.keyRequired || environmentKey(instance, variables) !== undefined || (await index().catch(() => undefined))?.content.keys.some(({ provider }) => provider === instance.name) === true;
 
   const keysFor = async (instance: ProviderInstance): Promise<readonly ProviderKey[]> => {
+    await index().catch(() => undefined);
     if (isLocked && !(await hasOrNeedsKey(instance))) return [];
-    mustBeOpen();
+    await mustBeOpen();
     const usable = await usableOf(instance).catch((error: unknown) => {
       // Who needs no key goes on when it cannot be known whether there is one.
       if (instance.keyRequired || environmentKey(instance, variables) !== undefined) throw error;
@@ -149,7 +157,11 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     // Looking for lost keys may fail: then what is known is all that there is to say.
     const keys = await stored.of(instance).catch(async () => (await index()).content.keys.filter(({ provider }) => provider === instance.name));
     const origin = (await index()).content.store ?? 'encrypted-file';
-    const records = keys.map(({ label, hint, verdict, lastChecked, origin: bound }): KeyRecord => ({ label, origin, hint, verdict, lastChecked, envName: '', boundElsewhere: bound === here ? undefined : bound }));
+    const records = keys.map((key): KeyRecord => {
+      const { label, hint, verdict, lastChecked } = key;
+      const bound = stored.isForeign(key) ? FOREIGN : key.origin;
+      return { label, origin, hint, verdict, lastChecked, envName: '', boundElsewhere: bound === here ? undefined : bound };
+    });
     const outside = environmentKey(instance, variables);
     if (outside === undefined || records.some(({ label, boundElsewhere }) => label === '' && boundElsewhere === undefined)) return records;
     const judged = judgedOf(instance, outside);
@@ -160,12 +172,32 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   const status = async (): Promise<KeyStoreStatus> => {
     try {
       const { store: opened, problem } = await store();
-      return { origin: opened.origin, description: opened.description, locked: isLocked || (await opened.isLocked()), problem };
+      // Asked in any case: also a locked ring's store may have a problem of its own.
+      const storeLocked = await opened.isLocked();
+      return { origin: opened.origin, description: opened.description, locked: isLocked || storeLocked, problem };
     } catch (error) {
       const recorded = await index().then(({ content }) => content.store, () => undefined);
       const { message } = storeFailure(error);
       return { origin: recorded, description: recorded === undefined ? '' : opener.describe(recorded), locked: isLocked || isLockedFailure(error), problem: message };
     }
+  };
+
+  const unlock = async (passphrase: Secret, { signal, isAdmin = false }: UnlockOptions = {}): Promise<void> => {
+    const before = locks;
+    const keyIndex = await index();
+    const isWanted = (): boolean => locks === before;
+    opener.reconsider();
+    const { store: opened } = await store();
+    await opened.unlock(passphrase, { signal, isAdmin, isWanted });
+    // A keychain tells only by being read whether it is open. Until then, what is in memory goes on to be used.
+    const [first] = keyIndex.content.keys;
+    if (first !== undefined) await opened.read(accountOf(first.provider, first.label));
+    if (!isWanted()) throw locked('the keys were locked meanwhile: unlock them again with `tollgate keys unlock`');
+    signal?.throwIfAborted();
+    isLocked = false;
+    await stored.forget();
+    if (!keyIndex.content.locked) return;
+    await keyIndex.update((current) => ({ ...current, locked: current.locked && !isWanted() })).catch((error: unknown) => log.error({ err: error }, 'the keys are unlocked, but will be locked again after a restart, as that cannot be written down'));
   };
 
   return {
@@ -174,7 +206,7 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     recordsOf: (instance) => guarded(() => recordsOf(instance)),
     keyOf: (instance, label) =>
       guarded(async () => {
-        mustBeOpen();
+        await mustBeOpen();
         return await (await usableOf(instance)).find((key) => key.label === label)?.read();
       }),
     judge(instance, { label, secret, origin }, verdict) {
@@ -184,41 +216,38 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     set: (instance, label, secret, verdict) =>
       guarded(async () => {
         checkKeyFormat(instance.name, label, secret.reveal());
-        mustBeOpen();
+        await mustBeOpen();
         await stored.write(instance, label, secret, verdict);
       }),
     remove: (instance, label) =>
       guarded(async () => {
         checkKeyFormat(instance, label);
-        mustBeOpen();
+        await mustBeOpen();
         return await stored.remove(instance, label);
       }),
-    async lock() {
-      isLocked = true;
-      await stored.forget();
-      opener.forget();
-    },
-    unlock: (passphrase) =>
+    lock: () =>
       guarded(async () => {
-        opener.reconsider();
+        isLocked = true;
+        locks++;
         await stored.forget();
-        const { store: opened } = await store();
-        const { keys } = (await index()).content;
-        await opened.unlock(passphrase, keys.length > 0);
-        const [first] = keys;
-        if (first !== undefined) await stored.read(first);
-        isLocked = false;
+        opener.forget();
+        try {
+          await (await index()).update((content) => ({ ...content, locked: true }));
+        } catch (error) {
+          throw unavailable(`the keys are locked, but not beyond a restart of the daemon, as that cannot be written down: ${storeFailure(error).message}`, error);
+        }
       }),
+    unlock: (passphrase, options) => guarded(() => unlock(passphrase, options)),
     readOwn: (name) =>
       guarded(async () => {
         const known = own.known(name);
         if (known !== undefined) return known;
-        mustBeOpen();
+        await mustBeOpen();
         return await own.read(name);
       }),
     writeOwn: (name, secret) =>
       guarded(async () => {
-        mustBeOpen();
+        await mustBeOpen();
         await own.write(name, secret);
       }),
     async close() {

@@ -3,6 +3,7 @@ import type { Environment } from '../../environment.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../logger.ts';
 import { ageFileStore } from './age-file-store.ts';
+import { isOneOf } from './key-fingerprint.ts';
 import type { KeyIndex } from './key-index.ts';
 import { accountOf } from './key-format.ts';
 import { keychainStore } from './keychain-store.ts';
@@ -56,14 +57,20 @@ export function storeOpener({ environment, log, config }: StoreOpenerOptions): S
   /** Brings what one store holds into the other. The old one is emptied only when the new one holds it all, on the disk. */
   const move = async (from: SecretStore, to: SecretStore, index: KeyIndex): Promise<void> => {
     const { keys, own } = index.content;
-    const accounts = (store: SecretStore): readonly string[] => [...keys.map(({ provider, label }) => accountOf(provider, label)), ...own.map((name) => ownAccount(store, name, environment))];
-    const targets = accounts(to);
-    for (const [place, account] of accounts(from).entries()) {
+    const entries = [
+      ...keys.map(({ provider, label, fingerprints }) => ({ account: accountOf(provider, label), target: accountOf(provider, label), fingerprints })),
+      ...own.map((name) => ({ account: ownAccount(from, name, environment), target: ownAccount(to, name, environment), fingerprints: [] })),
+    ];
+    const moved: string[] = [];
+    for (const { account, target, fingerprints } of entries) {
       const secret = await from.read(account);
-      if (secret !== undefined) await to.write(targets[place] ?? account, secret);
+      // What another home put in its place is neither taken nor removed.
+      if (secret === undefined || (fingerprints.length > 0 && !isOneOf(fingerprints, secret))) continue;
+      await to.write(target, secret);
+      moved.push(account);
     }
     await index.update((content) => ({ ...content, store: to.origin }));
-    for (const account of accounts(from)) {
+    for (const account of moved) {
       await from.remove(account).catch((error: unknown) => log.error({ err: error, account }, `a secret was moved, but stays in ${from.description} too: remove it there`));
     }
     log.info(`the keys moved from ${from.description} to ${to.description}, as keys.store asks`);

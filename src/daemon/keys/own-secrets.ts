@@ -34,6 +34,9 @@ export function ownSecrets({ environment, index, store }: OwnSecretsOptions): Ow
   return {
     known: (name) => known.get(name),
     async read(name) {
+      // A forged token comes as far as this: it must not choose a store, nor try a keychain.
+      const { content } = await index();
+      if (!content.lost && !content.own.includes(name)) return undefined;
       const { store: from } = await store();
       const secret = await from.read(ownAccount(from, name, environment));
       if (secret !== undefined) known.set(name, secret);

@@ -1,8 +1,10 @@
 import type { Logger } from '../logger.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
 import { inTurn } from '../files/in-turn.ts';
+import { invalidRequest } from '../failure.ts';
 import type { Secret } from '../secret.ts';
 import { originOf, originToBind, UNFINISHED, UNKNOWN } from './bound-origin.ts';
+import { fingerprintOf, isOneOf } from './key-fingerprint.ts';
 import { accountOf, hintOf } from './key-format.ts';
 import type { KeyIndex, KeyIndexContent, StoredKey } from './key-index.ts';
 import type { OpenStore } from './open-store.ts';
@@ -20,8 +22,10 @@ export interface StoredKeysOptions {
 export interface StoredKeys {
   /** An instance's, the default one first, then in the order in which they were first stored. */
   of(instance: ProviderInstance): Promise<readonly StoredKey[]>;
-  /** Undefined when the store does not have it any more. */
+  /** Undefined when the store does not have it any more, or has another in its place. */
   read(key: StoredKey): Promise<Secret | undefined>;
+  /** Whether the store had another key in its place when it was read last. */
+  isForeign(key: StoredKey): boolean;
   write(instance: ProviderInstance, label: string, secret: Secret, verdict: KeyVerdict | undefined): Promise<void>;
   /** Whether there was one. */
   remove(provider: string, label: string): Promise<boolean>;
@@ -36,6 +40,9 @@ export interface StoredKeys {
 /** A verdict that is the same as before is written down only so often: its time is all that changes. */
 const CHECKED_EVERY_MS = 600_000;
 
+const MAX_LABELS = 64;
+const MAX_KEYS = 1024;
+
 const isKey = (provider: string, label: string) => (key: StoredKey): boolean => key.provider === provider && key.label === label;
 
 /** Puts a key where it was, or last. */
@@ -46,15 +53,45 @@ function put(content: KeyIndexContent, key: StoredKey): KeyIndexContent {
 
 const without = (content: KeyIndexContent, provider: string, label: string): KeyIndexContent => ({ ...content, keys: content.keys.filter((key) => !isKey(provider, label)(key)) });
 
+/** Throws REQUEST_INVALID where one more key is too many. */
+function checkRoom({ keys }: KeyIndexContent, provider: string): void {
+  const refuse = (description: string) => invalidRequest([{ field: 'label', description: `${description}; remove one that is not needed first (tollgate keys rm)` }]);
+  if (keys.filter((key) => key.provider === provider).length >= MAX_LABELS) throw refuse(`${provider} has ${MAX_LABELS} keys already, and no more`);
+  if (keys.length >= MAX_KEYS) throw refuse(`${MAX_KEYS} keys are stored already, and no more`);
+}
+
 export function storedKeys({ index, store, log, now }: StoredKeysOptions): StoredKeys {
   const cache = secretCache();
   const lookedFor = new Set<string>();
+  const foreign = new Set<string>();
   const turn = inTurn();
   const notings = new Set<Promise<void>>();
 
   const load = (provider: string, label: string): Promise<Secret | undefined> => {
     const account = accountOf(provider, label);
-    return cache.get(account, async () => (await store()).store.read(account));
+    return cache.get(account, async () => {
+      const secret = await (await store()).store.read(account);
+      return secret !== undefined && (await isOurs(provider, label, secret)) ? secret : undefined;
+    });
+  };
+
+  /** All homes of a user share the keychain: what another one set may go elsewhere than what was set here. */
+  const isOurs = async (provider: string, label: string, secret: Secret): Promise<boolean> => {
+    const { content, update } = await index();
+    const key = content.keys.find(isKey(provider, label));
+    const account = accountOf(provider, label);
+    foreign.delete(account);
+    if (key === undefined) return true;
+    if (key.fingerprints.length === 0) {
+      const fingerprints = [fingerprintOf(secret)];
+      const bind = (each: StoredKey): StoredKey => (isKey(provider, label)(each) && each.fingerprints.length === 0 ? { ...each, fingerprints } : each);
+      await update((current) => ({ ...current, keys: current.keys.map(bind) })).catch((error: unknown) => log.warn({ err: error }, 'cannot write down which key was stored'));
+      return true;
+    }
+    if (isOneOf(key.fingerprints, secret)) return true;
+    foreign.add(account);
+    log.warn({ provider, label }, 'a key in the store was changed by another home or program and is not used: set it again');
+    return false;
   };
 
   /** Where the index was lost, the default key is looked for. It may go where the plugin as it ships goes, and nowhere else. */
@@ -65,7 +102,7 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
     lookedFor.add(name);
     if (secret === undefined) return;
     const { defaultBaseUrl } = provider.manifest;
-    const key = { provider: name, label: '', hint: hintOf(secret.reveal()), origin: defaultBaseUrl === '' ? UNKNOWN : originOf(defaultBaseUrl), addedAt: new Date(now()), verdict: undefined, lastChecked: undefined };
+    const key = { provider: name, label: '', hint: hintOf(secret.reveal()), origin: defaultBaseUrl === '' ? UNKNOWN : originOf(defaultBaseUrl), fingerprints: [fingerprintOf(secret)], addedAt: new Date(now()), verdict: undefined, lastChecked: undefined };
     const { store: from } = await store();
     await update((current) => ({ ...put(current, key), store: from.origin }));
     log.info({ provider: name }, 'a stored key was found again');
@@ -78,10 +115,14 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
     const { store: target } = await store();
     const { content: before, update } = await index();
     const old = before.keys.find(isKey(name, label));
+    if (old === undefined) checkRoom(before, name);
     const added = new Date(now());
-    const key: StoredKey = { provider: name, label, hint: hintOf(secret.reveal()), origin, addedAt: added, verdict, lastChecked: verdict === undefined ? undefined : added };
+    const fingerprint = fingerprintOf(secret);
+    const key: StoredKey = { provider: name, label, hint: hintOf(secret.reveal()), origin, fingerprints: [fingerprint], addedAt: added, verdict, lastChecked: verdict === undefined ? undefined : added };
     // Should this be cut short between the store and the index, then a new key must not go to an old one's address, nor be forgotten.
-    if (old?.origin !== origin) await update((content) => ({ ...put(content, { ...key, origin: UNFINISHED }), store: target.origin }));
+    const fingerprints = old?.fingerprints.length === 0 ? [] : [...(old?.fingerprints ?? []), fingerprint];
+    const unfinished: StoredKey = old?.origin === origin ? { ...old, fingerprints } : { ...key, origin: UNFINISHED, fingerprints };
+    await update((content) => ({ ...put(content, unfinished), store: target.origin }));
     try {
       await target.write(account, secret);
     } catch (error) {
@@ -89,6 +130,7 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
       throw error;
     }
     cache.set(account, secret);
+    foreign.delete(account);
     await update((content) => ({ ...put(content, key), store: target.origin }));
   };
 
@@ -96,11 +138,15 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
     const account = accountOf(provider, label);
     const { store: target } = await store();
     const { content, update } = await index();
-    const listed = content.keys.some(isKey(provider, label));
+    const key = content.keys.find(isKey(provider, label));
+    const listed = key !== undefined;
     // The keychain is shared with the user's other homes: what this one did not store is not its to remove.
     if (!listed && target.origin === 'keychain' && !content.lost) return false;
-    const stored = await target.remove(account);
+    const held = listed && key.fingerprints.length > 0 ? await target.read(account) : undefined;
+    const ours = held === undefined || !listed || isOneOf(key.fingerprints, held);
+    const stored = ours && (await target.remove(account));
     cache.delete(account);
+    foreign.delete(account);
     if (listed) await update((current) => without(current, provider, label));
     return listed || stored;
   };
@@ -124,6 +170,7 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
       return [...own.filter(({ label }) => label === ''), ...own.filter(({ label }) => label !== '')];
     },
     read: ({ provider, label }) => load(provider, label),
+    isForeign: ({ provider, label }) => foreign.has(accountOf(provider, label)),
     write: (...parts) => turn(() => write(...parts)),
     remove: (provider, label) => turn(() => remove(provider, label)),
     judge: (provider, label, secret, verdict) => {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { redact } from '../../plugins/kit/redact.ts';
 import type { ModelInfo } from '../../plugins/provider.ts';
 import type { ProviderKey } from '../keys/secrets.ts';
 import type { ProviderInstance } from './provider-instance.ts';
@@ -12,6 +13,15 @@ interface Listed {
   readonly untilMs: number;
   readonly models: readonly ModelInfo[];
 }
+
+/** A provider may put the key that it was sent into any word of its answer. */
+const withoutKey = (info: ModelInfo, key: string): ModelInfo => ({
+  ...info,
+  model: redact(info.model, key),
+  displayName: redact(info.displayName, key),
+  inputModalities: info.inputModalities.map((word) => redact(word, key)),
+  capabilities: info.capabilities.map((word) => redact(word, key)),
+});
 
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64');
 
@@ -28,7 +38,8 @@ export class ModelLists {
     const keyHash = hashOf(secret);
     const known = this.#lists.get(configured);
     if (known !== undefined && known.keyHash === keyHash && performance.now() < known.untilMs) return known.models;
-    const models = await configured.provider.listModels({ instance: configured.instance, key: secret }, { signal });
+    const listed = await configured.provider.listModels({ instance: configured.instance, key: secret }, { signal });
+    const models = listed.map((model) => withoutKey(model, secret));
     this.#lists.set(configured, { keyHash, untilMs: performance.now() + FRESH_MS, models });
     return models;
   }

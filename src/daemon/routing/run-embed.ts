@@ -1,5 +1,7 @@
 import type { EmbedResponse as ProviderEmbedResponse } from '../../gen/tollgate/provider/v1/provider_service.ts';
 import type { EmbedRequest } from '../../gen/tollgate/v1/generate_service.ts';
+import { clip } from '../../plugins/kit/clip.ts';
+import { redact } from '../../plugins/kit/redact.ts';
 import { ProviderError } from '../../plugins/provider.ts';
 import { Failure } from '../failure.ts';
 import type { ProviderKey, Secrets } from '../keys/secrets.ts';
@@ -8,6 +10,8 @@ import { noProviderReady } from './no-provider-ready.ts';
 import type { Route } from './plan-route.ts';
 import { providerFailure } from './provider-failure.ts';
 import type { Candidate } from './resolve-model.ts';
+
+const MAX_MODEL_BYTES = 256;
 
 export interface EmbedInput {
   readonly request: EmbedRequest;
@@ -51,11 +55,12 @@ async function embedWith(candidate: Candidate, key: ProviderKey | undefined, { r
   const { manifest } = instance.provider;
   if (instance.provider.embed === undefined) return new Failure('NOT_SUPPORTED', `${manifest.displayName} makes no embeddings`, { metadata: { provider: instance.name, model } });
   const options = request.providerOptionsJson[manifest.type];
+  const secret = key?.secret.reveal() ?? '';
   try {
     const response = await instance.provider.embed(
       {
         instance: instance.instance,
-        key: key?.secret.reveal() ?? '',
+        key: secret,
         model,
         inputs: request.inputs,
         dimensions: request.dimensions,
@@ -66,7 +71,8 @@ async function embedWith(candidate: Candidate, key: ProviderKey | undefined, { r
     if (response.vectors.length !== request.inputs.length) {
       return new Failure('RESPONSE_INVALID', `${instance.name} sent ${response.vectors.length} vectors for ${request.inputs.length} texts`, { metadata: { provider: instance.name, model, retryable: 'true' } });
     }
-    return { response, provider: instance.name, model };
+    // A provider may put the key that it was sent into any word of its answer.
+    return { response: { ...response, responseModel: clip(redact(response.responseModel, secret), MAX_MODEL_BYTES) }, provider: instance.name, model };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
     if (error instanceof ProviderError) return providerFailure(error, candidate);

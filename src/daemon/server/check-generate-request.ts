@@ -2,6 +2,7 @@ import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import { ToolChoice_Mode } from '../../gen/tollgate/v1/content.ts';
 import { RoutingOptions_OnInterrupt, type GenerateRequest, type RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
 import { Failure } from '../failure.ts';
+import { holdsKey } from '../mask-keys.ts';
 import { checkMessages } from './check-messages.ts';
 import { durationMs } from '../../duration.ts';
 import { isJsonObject } from './is-json.ts';
@@ -53,11 +54,15 @@ function checkRouting(routing: RoutingOptions | undefined, violations: Violation
   span('attempt_timeout', routing.attemptTimeout);
   span('first_token_timeout', routing.firstTokenTimeout);
   span('idle_timeout', routing.idleTimeout);
-  for (const [at, model] of routing.fallbackModels.entries()) violations.check(model !== '', `routing.fallback_models[${at}]`, 'must not be empty');
+  for (const [at, model] of routing.fallbackModels.entries()) {
+    violations.check(model !== '', `routing.fallback_models[${at}]`, 'must not be empty');
+    violations.check(!holdsKey(model), `routing.fallback_models[${at}]`, 'this looks like a key; nobody was asked');
+  }
 }
 
 function checkWords(request: GenerateRequest, violations: Violations): void {
   violations.check(Buffer.byteLength(request.model) <= 512, 'model', 'must be at most 512 bytes');
+  violations.check(!holdsKey(request.model), 'model', 'this looks like a key; nobody was asked');
   const labels = Object.entries(request.labels);
   violations.check(labels.length <= 16, 'labels', 'at most 16 are allowed');
   for (const [name, value] of labels) violations.check(name !== '' && Buffer.byteLength(name) <= 64 && Buffer.byteLength(value) <= 256, 'labels', 'a key has 1 to 64 bytes, a value at most 256');

@@ -1,5 +1,6 @@
 import type { EmbedRequest, EmbedResponse } from '../../gen/tollgate/v1/generate_service.ts';
 import { invalidRequest } from '../failure.ts';
+import { holdsKey } from '../mask-keys.ts';
 import { runEmbed, type EmbedInput } from '../routing/run-embed.ts';
 import { isJsonObject } from './is-json.ts';
 import type { CallScope } from './serve.ts';
@@ -15,6 +16,7 @@ const BYTES_PER_NUMBER = 4;
 function checkEmbedRequest(request: EmbedRequest): void {
   const violations = new Violations();
   violations.check(request.model !== '', 'model', 'name the model: there is no default for embeddings');
+  violations.check(!holdsKey(request.model), 'model', 'this looks like a key; nobody was asked');
   violations.check(request.inputs.length > 0, 'inputs', 'at least one text is needed');
   for (const [at, input] of request.inputs.entries()) violations.check(input !== '', `inputs[${at}]`, 'must not be empty');
   violations.checkSet(request.dimensions, (value) => value >= 1, 'dimensions', 'must be at least 1');

@@ -109,8 +109,8 @@ export function keysService(parts: KeysServiceParts) {
     return { keyStore: toKeyStore(await secrets.status()) };
   };
 
-  const unlock = async ({ passphrase }: UnlockRequest, { caller, log }: CallScope): Promise<UnlockResponse> => {
-    await secrets.unlock(new Secret(passphrase));
+  const unlock = async ({ passphrase }: UnlockRequest, { caller, log, signal }: CallScope): Promise<UnlockResponse> => {
+    await secrets.unlock(new Secret(passphrase), { signal, isAdmin: caller.scopes.has('admin') });
     // A secret that an earlier version left in a file waited for this.
     void parts.signingKey.move();
     log.info({ rpc: 'Unlock', client: caller.client }, 'unlocked the keys');

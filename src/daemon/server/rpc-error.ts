@@ -6,6 +6,7 @@ import { GenerationFailure } from '../../gen/tollgate/v1/generate_service.ts';
 import { toDuration } from '../../duration.ts';
 import { clip } from '../../plugins/kit/clip.ts';
 import { Failure, type GenerationRecord, type Reason } from '../failure.ts';
+import { maskKeys } from '../mask-keys.ts';
 
 /** The gRPC code of every reason: the only place that knows them. */
 export const CODE_BY_REASON: Readonly<Record<Reason, keyof typeof status>> = {
@@ -61,9 +62,9 @@ const encodedBytes = (details: Buffer, message: string): number => Math.ceil(det
 
 const pack = <T>(name: string, type: MessageFns<T>, value: T) => ({ typeUrl: `type.googleapis.com/${name}`, value: Buffer.from(type.encode(value).finish()) });
 
-/** Control characters in a provider's words must not reach a terminal or break a trailer. */
+/** Control characters in a provider's words must not reach a terminal or break a trailer. A key that was pasted in the wrong place is not told again. */
 // oxlint-disable-next-line no-control-regex
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ').toWellFormed();
+const printable = (text: string): string => maskKeys(text.replace(/[\u0000-\u001f\u007f-\u009f]/g, ' ').toWellFormed());
 
 function errorInfo(failure: Failure): Parameters<typeof ErrorInfo.encode>[0] {
   const metadata = Object.fromEntries(Object.entries(failure.metadata).map(([name, value]) => [name, clip(printable(value), MAX_METADATA_BYTES)]));

@@ -23,6 +23,22 @@ export interface SetKeyParts {
   readonly configEditor: ConfigEditor;
 }
 
+const MAX_SETTINGS = 64;
+const MAX_NAME_BYTES = 64;
+const MAX_VALUE_BYTES = 4096;
+
+/** Before anything goes through them: what comes after takes its time with each. */
+function checkSettingSizes(settings: SetKeyRequest['settings']): void {
+  const violations = new Violations();
+  const entries = Object.entries(settings);
+  violations.check(entries.length <= MAX_SETTINGS, 'settings', `must have at most ${MAX_SETTINGS} entries`);
+  for (const [name, value] of entries.slice(0, MAX_SETTINGS)) {
+    if (!violations.check(Buffer.byteLength(name) <= MAX_NAME_BYTES, 'settings', `a name must have at most ${MAX_NAME_BYTES} bytes`)) continue;
+    violations.check(Buffer.byteLength(value) <= MAX_VALUE_BYTES, `settings["${name}"]`, `must have at most ${MAX_VALUE_BYTES} bytes`);
+  }
+  violations.throwIfAny();
+}
+
 function checkSetKeyRequest({ provider, key, label, settings }: SetKeyRequest): void {
   const violations = new Violations();
   checkLabel(violations, label);
@@ -80,6 +96,7 @@ async function throwIfLocked(secrets: KeyRing): Promise<void> {
  */
 export async function setKey(request: SetKeyRequest, parts: SetKeyParts, { signal, log }: CallScope): Promise<KeyCheck | undefined> {
   const { provider: name, label, key, skipValidation } = request;
+  checkSettingSizes(request.settings);
   checkSetKeyRequest(request);
   const changes = new Map(Object.entries(request.settings).map(([setting, text]) => [setting, text === '' ? undefined : text]));
   const candidate = await candidateOf(name, changes, parts);
@@ -87,7 +104,8 @@ export async function setKey(request: SetKeyRequest, parts: SetKeyParts, { signa
     await writeSettings(name, changes, parts.configEditor);
     return undefined;
   }
-  const { displayName } = candidate.provider.manifest;
+  const { displayName, key: keyRules } = candidate.provider.manifest;
+  if (keyRules === undefined) throw invalidRequest([{ field: 'key', description: `${displayName} takes no key` }]);
   if (candidate.missingSettings.includes('base_url')) {
     throw new Failure('SETTING_MISSING', `a key of ${displayName} belongs to one address: write providers.${name}.base_url into the config first`, { metadata: { provider: name, settings: 'base_url' } });
   }

@@ -179,7 +179,7 @@ describe('state/tokens.json', () => {
   ])('that holds %s keeps the daemon from starting: revoked tokens would be good again', async (_what, text) => {
     const daemon = await testDaemon();
     writeFileSync(daemon.environment.home.tokensFile, text, { mode: 0o600 });
-    await expect(restarted(daemon)).rejects.toMatchObject({ exitCode: 78, message: expect.stringMatching(/tokens\.json is damaged.*make all tokens anew/s) });
+    await expect(restarted(daemon)).rejects.toMatchObject({ exitCode: 78, message: expect.stringMatching(/tokens\.json is damaged.*revoked token good again.*another secret/s) });
   });
 
   it('of a newer version keeps the daemon from starting, and stays as it is', async () => {

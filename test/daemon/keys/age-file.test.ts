@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Encrypter, generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { describe, expect, it } from 'vitest';
+import { Failure } from '../../../src/daemon/failure.ts';
 import { failureOf, isInstalled, KEY, keysOf, OTHER_KEY, provider, readWithAge, secret, temporaryDirectory, testRing, type TestRing } from './test-ring.ts';
 
 const withAge = isInstalled('age');
@@ -154,6 +155,14 @@ describe('an encrypted file', () => {
     expect(await keysOf(ring, openai)).toEqual([KEY]);
   });
 
+  it('is not written when it would be too long to be read again', { timeout: 60_000 }, async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    const before = readFileSync(home.ageFile);
+    expect(await failureOf(() => ring.writeOwn('long', secret('x'.repeat(16 << 20))))).toMatchObject({ reason: 'KEY_STORE_UNAVAILABLE', message: expect.stringContaining('nothing was changed') });
+    expect([readFileSync(home.ageFile).equals(before), await keysOf(ring, openai)]).toEqual([true, [KEY]]);
+  });
+
   it.each([
     ['that is another', async (path: string) => writeFileSync(path, `${await generateX25519Identity()}\n`), 'encrypted for another identity'],
     ['that is gone', async (path: string) => writeFileSync(`${path}.away`, ''), 'is not there'],
@@ -177,7 +186,8 @@ describe('a passphrase', () => {
     const { ring, home } = testRing();
     await ring.writeOwn('signing-secret', secret('own'));
     expect(await failureOf(() => ring.unlock(secret('short')))).toMatchObject({ reason: 'REQUEST_INVALID' });
-    await ring.unlock(secret(PASSPHRASE));
+    expect(await failureOf(() => ring.unlock(secret(PASSPHRASE)))).toMatchObject({ reason: 'REQUEST_INVALID', message: expect.stringContaining('admin') });
+    await ring.unlock(secret(PASSPHRASE), { isAdmin: true });
     await ring.set(openai, '', secret(KEY), undefined);
     await ring.lock();
     expect(await failureOf(() => ring.unlock(secret('')))).toMatchObject({ reason: 'KEYS_LOCKED' });
@@ -211,6 +221,39 @@ describe('a passphrase', () => {
     expect(performance.now() - begin).toBeGreaterThan(1490);
     await ring.unlock(secret(PASSPHRASE));
     expect(await keysOf(ring, openai)).toEqual([KEY]);
+  });
+
+  it('is tried for four others at most, not for who is gone, and forgets no key when it is wrong', async () => {
+    const { ring, home } = ringWith(await encryptedWith(PASSPHRASE, content({ openai: KEY, '@own': 'x' })));
+    await ring.unlock(secret(PASSPHRASE));
+    expect(await keysOf(ring, openai)).toEqual([KEY]);
+    const gone = new AbortController();
+    const begin = performance.now();
+    const first = failureOf(() => ring.unlock(secret('wrong')));
+    const waiting = Array.from({ length: 4 }, () => failureOf(() => ring.unlock(secret('wrong'), { signal: gone.signal })));
+    expect(await failureOf(() => ring.unlock(secret(PASSPHRASE)))).toMatchObject({ reason: 'DAEMON_OVERLOADED' });
+    gone.abort(new Failure('CANCELLED', 'the caller is gone'));
+    expect((await Promise.all(waiting)).map(({ reason }) => reason)).toEqual(Array(4).fill('CANCELLED'));
+    await ring.unlock(secret(PASSPHRASE));
+    expect((await first).reason).toBe('KEYS_LOCKED');
+    // Had the four been tried, 0.2 + … + 0.5 s would have been added.
+    expect(performance.now() - begin).toBeLessThan(1400);
+    await keysOf(ring, openai);
+    await failureOf(() => ring.unlock(secret('wrong')));
+    rmSync(home.ageFile);
+    expect(await keysOf(ring, openai)).toEqual([KEY]);
+  });
+
+  it('is worked on while others read', { timeout: 60_000 }, async () => {
+    const { ring } = testRing();
+    await ring.unlock(secret(PASSPHRASE));
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.writeOwn('own', secret('x'));
+    await ring.readOwn('own');
+    const order: string[] = [];
+    const guess = failureOf(() => ring.unlock(secret('wrong passphrase'))).then(() => order.push('guess'));
+    await Promise.all([guess, keysOf(ring, openai).then(() => ring.recordsOf(openai)).then(() => ring.status()).then(() => order.push('read'))]);
+    expect(order).toEqual(['read', 'guess']);
   });
 
   it.each([['21', 'work factor is too high'], ['64', 'invalid'], ['07', 'invalid'], ['+2', 'invalid'], ['2 2', 'invalid']])('with a work factor of %s is refused before any work', async (factor, words) => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { failureOf, KEY, keysOf, OTHER_KEY, provider, secret, temporaryDirectory, testRing } from './test-ring.ts';
@@ -123,10 +123,8 @@ describe("the environment's key", () => {
   it('goes on when the store fails, but for what a stored key hides', async () => {
     const { ring, home } = testRing({ variables });
     await ring.set(openai, 'work', secret(OTHER_KEY), undefined);
-    await ring.lock();
-    writeFileSync(home.ageFile, 'damaged');
-    await failureOf(() => ring.unlock(secret('')));
     await ring.close();
+    writeFileSync(home.ageFile, 'damaged');
     const again = testRing({ variables, directory: dirname(home.stateDir) }).ring;
     expect(await keysOf(again, openai)).toEqual([KEY]);
   });
@@ -211,5 +209,56 @@ describe('a locked ring', () => {
     expect((await ring.readOwn('signing-secret'))?.reveal()).toBe('own');
     await ring.unlock(secret(''));
     expect([await keysOf(ring, openai), (await ring.status()).locked]).toEqual([[KEY], false]);
+  });
+
+  it('stays locked over a restart, until it is unlocked', async () => {
+    const directory = temporaryDirectory();
+    const { ring } = testRing({ directory });
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.lock();
+    await ring.close();
+    const { ring: again } = testRing({ directory });
+    expect(await failureOf(() => again.keysFor(openai))).toMatchObject({ reason: 'KEYS_LOCKED' });
+    expect([(await again.status()).locked, await again.keysFor(provider('ollama'))]).toEqual([true, []]);
+    await again.unlock(secret(''));
+    await again.close();
+    expect(await keysOf(testRing({ directory }).ring, openai)).toEqual([KEY]);
+  });
+
+  it('is not opened by an unlock that was under way', async () => {
+    const { ring } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    const unlocking = failureOf(() => ring.unlock(secret('')));
+    await ring.lock();
+    expect(await unlocking).toMatchObject({ reason: 'KEYS_LOCKED' });
+    expect(await failureOf(() => ring.keysFor(openai))).toMatchObject({ reason: 'KEYS_LOCKED' });
+  });
+
+  it("tells its store's own problem all the same", async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.lock();
+    rmSync(home.ageIdentityFile);
+    expect(await ring.status()).toMatchObject({ locked: true, problem: expect.stringContaining(home.ageIdentityFile) });
+  });
+});
+
+describe('the number of keys', () => {
+  it('is bounded for a provider, where a key that is there can still be changed', async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.close();
+    const index: { keys: object[] } = JSON.parse(readFileSync(home.keysFile, 'utf8'));
+    const listed = (label: string, of = 'openai'): object => ({ ...index.keys[0], label, provider: of });
+    const rewrite = (keys: readonly object[]): void => writeFileSync(home.keysFile, JSON.stringify({ ...index, keys }));
+    const directory = dirname(home.stateDir);
+    rewrite([...index.keys, ...Array.from({ length: 63 }, (_, each) => listed(`l${each}`))]);
+    const full = testRing({ directory }).ring;
+    expect(await failureOf(() => full.set(openai, 'more', secret(KEY), undefined))).toMatchObject({ reason: 'REQUEST_INVALID', violations: [{ field: 'label' }] });
+    await full.set(openai, '', secret(OTHER_KEY), undefined);
+    await full.set(provider('groq'), '', secret(KEY), undefined);
+    await full.close();
+    rewrite([...index.keys, ...Array.from({ length: 1023 }, (_, each) => listed('', `p${each}`))]);
+    expect(await failureOf(() => testRing({ directory }).ring.set(openai, 'more', secret(KEY), undefined))).toMatchObject({ reason: 'REQUEST_INVALID', violations: [{ field: 'label' }] });
   });
 });

@@ -40,6 +40,30 @@ describe('the list of keys', () => {
   });
 });
 
+describe('a key in the store', () => {
+  it('that another program changed is not used until it is set again, and one without a fingerprint is bound when it is read', async () => {
+    const { ring, home } = testRing();
+    await ring.set(openai, '', secret(OTHER_KEY), undefined);
+    const old = readFileSync(home.ageFile);
+    await ring.set(openai, '', secret(KEY), undefined);
+    await ring.close();
+    const directory = dirname(home.stateDir);
+    const index: { keys: object[] } = JSON.parse(readFileSync(home.keysFile, 'utf8'));
+    expect(index.keys).toMatchObject([{ fingerprints: [expect.any(String)] }]);
+    writeFileSync(home.keysFile, JSON.stringify({ ...index, keys: index.keys.map((key) => ({ ...key, fingerprints: undefined })) }));
+    const bound = testRing({ directory }).ring;
+    expect(await keysOf(bound, openai)).toEqual([KEY]);
+    await bound.close();
+    writeFileSync(home.ageFile, old);
+    const { ring: again, log } = testRing({ directory });
+    expect(await again.keysFor(openai)).toEqual([]);
+    expect(await again.recordsOf(openai)).toMatchObject([{ boundElsewhere: expect.stringContaining('another program') }]);
+    expect(log.join('')).toContain('changed by another home or program');
+    await again.set(openai, '', secret(OTHER_KEY), undefined);
+    expect([await keysOf(again, openai), (await again.recordsOf(openai))[0]?.boundElsewhere]).toEqual([[OTHER_KEY], undefined]);
+  });
+});
+
 describe('the store', () => {
   it('is the encrypted file, by name and with the reason, where there is no D-Bus', async () => {
     const { ring, home, log } = testRing();

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { FOREIGN } from '../../../src/daemon/keys/bound-origin.ts';
+import { keyMissing } from '../../../src/daemon/keys/key-missing.ts';
 import { missingPrograms, secretService } from './secret-service.ts';
 import { failureOf, KEY, keysOf, OTHER_KEY, provider, secret, testRing } from './test-ring.ts';
 
@@ -46,6 +48,39 @@ describe.runIf(missing.length === 0)('the keychain', () => {
     expect([(await first.ring.readOwn('signing-secret'))?.reveal(), service.lookup(`@signing-secret:${first.home.id}`)]).toEqual(['first', 'first']);
     expect((await second.ring.readOwn('signing-secret'))?.reveal()).toBe('second');
     expect([await second.ring.keysFor(openai), await second.ring.remove('openai', ''), service.lookup('openai')]).toEqual([[], false, KEY]);
+  });
+
+  it("does not give one home another's key, and is not emptied of it by the other", async () => {
+    const service = await secretService();
+    const elsewhere = provider('openai', { baseUrl: 'https://elsewhere.example/v1' });
+    const [first, second] = [testRing({ variables: service.variables }), testRing({ variables: service.variables })];
+    await second.ring.set(elsewhere, '', secret(OTHER_KEY), undefined);
+    await second.ring.close();
+    await first.ring.set(openai, '', secret(KEY), undefined);
+    const { ring: again } = testRing({ variables: service.variables, directory: dirname(second.home.stateDir) });
+    expect([await again.keysFor(elsewhere), await again.keyOf(elsewhere, '')]).toEqual([[], undefined]);
+    const records = await again.recordsOf(elsewhere);
+    expect(records).toMatchObject([{ boundElsewhere: FOREIGN }]);
+    expect(keyMissing(elsewhere, records)).toMatchObject({ reason: 'KEY_MISSING', message: expect.stringContaining('was changed in the store by another home or program') });
+    expect([await again.remove('openai', ''), await again.recordsOf(elsewhere), service.lookup('openai')]).toEqual([true, [], KEY]);
+    expect(await keysOf(first.ring, openai)).toEqual([KEY]);
+  });
+
+  it('keeps the key of another home when the config asks for the encrypted file', async () => {
+    const service = await secretService();
+    const [first, second] = [testRing({ variables: service.variables }), testRing({ variables: service.variables })];
+    await second.ring.set(openai, '', secret(OTHER_KEY), undefined);
+    await first.ring.set(openai, '', secret(KEY), undefined);
+    second.configure('file');
+    expect(await second.ring.status()).toMatchObject({ origin: 'encrypted-file' });
+    expect(service.lookup('openai')).toBe(KEY);
+  });
+
+  it('is asked for nothing by who reads a secret that this home never stored', async () => {
+    const service = await secretService();
+    service.lock();
+    const { ring } = testRing({ variables: service.variables });
+    expect(await ring.readOwn('signing-secret')).toBeUndefined();
   });
 
   it('that is locked says so in bounded time, and goes on when it is unlocked', async () => {
