@@ -73,6 +73,7 @@ async function runHere(argv) {
     stderr: process.stderr,
     runDaemon: async (options) => (await importOf('daemon/main')).runDaemon(options),
     checkConfig: async () => (await importOf('daemon/check')).checkDaemon(process.env),
+    recoverJournal: async () => (await importOf('daemon/recover-home')).recoverHome(process.env),
     daemonCommand: [process.execPath, path('./tollgated.js')],
   });
 }

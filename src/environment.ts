@@ -22,12 +22,20 @@ export interface Home {
   readonly jwtSecretFile: string;
   /** The tokens that were made here, and all that were revoked: no secrets. */
   readonly tokensFile: string;
+  /** What was used: the append-only journal. Directory of mode 0700. */
+  readonly journalDir: string;
+  /** What the journal adds up to; made anew from it when it is missing. */
+  readonly usageFile: string;
   /** Which keys are stored and where: no secrets. */
   readonly keysFile: string;
+  /** Which providers failed lately: no secrets. */
+  readonly healthFile: string;
   /** The stored keys, in age's format, where no keychain is used. */
   readonly ageFile: string;
   /** What opens `ageFile`. */
   readonly ageIdentityFile: string;
+  /** Which idempotency keys were answered lately: nothing of what was asked. */
+  readonly generationsFile: string;
   readonly logFile: string;
   /** What was typed in `tollgate chat`. */
   readonly chatHistoryFile: string;
@@ -100,9 +108,13 @@ export function readEnvironment(variables: Variables, platform: NodeJS.Platform 
       lockFile: join(run, 'lock.db'),
       jwtSecretFile: join(state, 'jwt-secret'),
       tokensFile: join(state, 'tokens.json'),
+      journalDir: join(state, 'journal'),
+      usageFile: join(state, 'usage.json'),
       keysFile: join(state, 'keys.json'),
+      healthFile: join(state, 'health.json'),
       ageFile: join(state, 'keys.age'),
       ageIdentityFile: join(config, 'age-identity'),
+      generationsFile: join(state, 'generations.json'),
       logFile: join(state, 'tollgated.log'),
       chatHistoryFile: join(state, 'chat-history'),
       id,

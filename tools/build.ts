@@ -14,6 +14,8 @@ const bundle = await rolldown({
   input: {
     'daemon/main': 'src/daemon/main.ts',
     'daemon/index': 'src/daemon/index.ts',
+    'daemon/check': 'src/daemon/check.ts',
+    'daemon/recover-home': 'src/daemon/recover-home.ts',
     // Run beside the daemon, found by src/daemon/keys/package-program.ts.
     'daemon/keys/age-worker': 'src/daemon/keys/age-worker.ts',
     'daemon/keys/keychain-process': 'src/daemon/keys/keychain-process.ts',

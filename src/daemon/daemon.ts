@@ -10,6 +10,7 @@ import { makeIssuers, type Issuers } from './access/issuers.ts';
 import { launchKey, openSigningKey, type SigningKeySource } from './access/signing-key-source.ts';
 import { openTokenStore, type TokenStore } from './access/token-store.ts';
 import { tokenVerifier, type TokenVerifier } from './access/token-verifier.ts';
+import { systemClock } from './clock.ts';
 import type { Config } from './config/config.ts';
 import { configEditor } from './config/config-editor.ts';
 import { watchConfig, type ConfigStore } from './config/config-store.ts';
@@ -20,14 +21,18 @@ import { fileError } from './files/file-error.ts';
 import { takeInstanceLock } from './files/instance-lock.ts';
 import { ensurePrivateDir } from './files/private-dir.ts';
 import { daemonCard } from './files/daemon-card.ts';
+import { openGenerations } from './generations/generations.ts';
 import type { KeyRing } from './keys/key-ring.ts';
 import { openKeyRing } from './keys/open-key-ring.ts';
 import type { Logger } from './logger.ts';
 import { buildRegistry, type Registry } from './plugins/registry.ts';
+import { openHealth } from './routing/open-health.ts';
+import { newTraffic } from './routing/traffic.ts';
 import { Admission } from './server/admission.ts';
 import { callGate, type CallGate } from './server/call-gate.ts';
 import { grpcServer, type GrpcServer } from './server/grpc-server.ts';
 import { listenOnPort, listenOnSocket, type Listener } from './server/listener.ts';
+import { openUsage } from './usage/open-usage.ts';
 import { VERSION } from './version.ts';
 
 /** How long running calls may go on after `close()`. */
@@ -191,6 +196,13 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
     log.info(needsRestart(config, initial) ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
   });
 
+  const usage = await openUsage({ home, config: () => store.current, registry: () => registry, log });
+  cleanUp.add(() => usage.close());
+
+  const health = await openHealth(home.healthFile, systemClock, log);
+  cleanUp.add(() => health.close());
+  const generations = await openGenerations(home.generationsFile, log);
+  cleanUp.add(() => generations.close());
   const known = new Set<string>();
   const gate = callGate({ log, verifier: dev ? undefined : verifier, onAdmitted: (peer) => known.add(peer) });
   const server = grpcServer({
@@ -206,6 +218,9 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
     registryOf,
     secrets,
     admission: new Admission(() => store.current.limits),
+    usage,
+    generations,
+    traffic: newTraffic(systemClock, health.book),
   });
   cleanUp.add(() => server.destroy());
   const { socket, port } = await listen(initial, home, server, known, log, cleanUp);
@@ -218,6 +233,7 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   cleanUp.add(hide);
   log.info({ version: VERSION, ...addresses, dev }, 'tollgated serves');
   // Now that it serves: what the first call needs and the start does not.
+  setImmediate(() => void usage.prices().catch((error: unknown) => log.error({ err: error }, 'cannot load the price list')));
   setImmediate(() => void signingKey.move());
   setImmediate(() => void prepareHttp().catch((error: unknown) => log.error({ err: error }, 'cannot load the HTTP client')));
 

@@ -1,4 +1,5 @@
-import type { Attempt, TokenUsage } from '../gen/tollgate/v1/content.ts';
+import type { Attempt, Cost, TokenUsage } from '../gen/tollgate/v1/content.ts';
+import type { UpgradePrompt } from '../gen/tollgate/v1/usage_service.ts';
 
 /** Every reason that a call can fail with. docs/errors.md explains each. */
 export const REASONS = [
@@ -9,16 +10,21 @@ export const REASONS = [
   'SCOPE_MISSING',
   'MODEL_NOT_GRANTED',
   'PROVIDER_NOT_GRANTED',
+  'TIER_TOO_LOW',
   'REQUEST_INVALID',
   'CONFIG_INVALID',
   'MODEL_NOT_FOUND',
   'PROVIDER_NOT_FOUND',
+  'GENERATION_NOT_FOUND',
   'KEY_MISSING',
   'KEYS_LOCKED',
   'SETTING_MISSING',
   'NO_PROVIDER_READY',
   'NO_CANDIDATE_FITS',
+  'QUOTA_EXCEEDED',
+  'BUDGET_EXCEEDED',
   'DAEMON_OVERLOADED',
+  'JOURNAL_UNAVAILABLE',
   'SHUTTING_DOWN',
   'KEY_STORE_UNAVAILABLE',
   'CONNECT_TIMEOUT',
@@ -28,6 +34,10 @@ export const REASONS = [
   'DEADLINE',
   'CANCELLED',
   'NOT_SUPPORTED',
+  'ALL_COOLING_DOWN',
+  'IDEMPOTENCY_KEY_REUSED',
+  'ALREADY_DONE',
+  'RESUME_EXPIRED',
   'ALL_ATTEMPTS_FAILED',
   'KEY_REJECTED',
   'PROVIDER_PERMISSION_DENIED',
@@ -52,11 +62,26 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** A limit of ours that does not allow a call. */
+export interface QuotaViolation {
+  /** Whose it is: `client:my-app`. */
+  readonly subject: string;
+  /** How far it is used and when it begins anew, for a person. */
+  readonly description: string;
+  /** "requests", "tokens" or "pico_usd". */
+  readonly unit: string;
+  /** Its name: "requests per month". */
+  readonly name: string;
+  readonly limit: bigint;
+}
+
 /** What a generation had done when it failed. */
 export interface GenerationRecord {
   readonly generationId: string;
   readonly attempts: readonly Attempt[];
   readonly usage: TokenUsage | undefined;
+  /** What all attempts cost together; undefined when nobody was called. */
+  readonly cost: Cost | undefined;
   /** Whether deltas were sent. */
   readonly partial: boolean;
 }
@@ -68,6 +93,10 @@ export interface FailureFields {
   /** How long to wait before the same call may succeed, in milliseconds. */
   readonly retryAfterMs?: number | undefined;
   readonly generation?: GenerationRecord | undefined;
+  /** The limits that were met. */
+  readonly quota?: readonly QuotaViolation[];
+  /** What would allow the call. */
+  readonly upgrade?: UpgradePrompt | undefined;
   readonly cause?: unknown;
 }
 
@@ -78,6 +107,8 @@ export class Failure extends Error {
   readonly violations: readonly FieldViolation[];
   readonly retryAfterMs: number | undefined;
   readonly generation: GenerationRecord | undefined;
+  readonly quota: readonly QuotaViolation[];
+  readonly upgrade: UpgradePrompt | undefined;
 
   constructor(reason: Reason, message: string, fields: FailureFields = {}) {
     super(message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -87,11 +118,13 @@ export class Failure extends Error {
     this.violations = fields.violations ?? [];
     this.retryAfterMs = fields.retryAfterMs;
     this.generation = fields.generation;
+    this.quota = fields.quota ?? [];
+    this.upgrade = fields.upgrade;
   }
 
   /** The same failure, with what the generation had done. */
   withGeneration(generation: GenerationRecord): Failure {
-    return new Failure(this.reason, this.message, { metadata: this.metadata, violations: this.violations, retryAfterMs: this.retryAfterMs, generation, cause: this.cause });
+    return new Failure(this.reason, this.message, { metadata: this.metadata, violations: this.violations, retryAfterMs: this.retryAfterMs, quota: this.quota, upgrade: this.upgrade, generation, cause: this.cause });
   }
 }
 

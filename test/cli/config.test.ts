@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PRESETS } from '../../src/presets.ts';
 import { temporaryHome } from '../daemon/test-daemon.ts';
 import { keyed, keyedHome } from './keyed-home.ts';
-import { runTollgate } from './run-tollgate.ts';
+import { hasTerminal, listen, runTollgate, spawnOnTerminal } from './run-tollgate.ts';
 
 describe('tollgate config', () => {
   it('sets one place, in the file and in the daemon, and takes it out again', async () => {
@@ -36,6 +37,32 @@ describe('tollgate config', () => {
     }
     expect((await runTollgate(home, ['config', 'show'])).stdout).toBe(before);
     expect((await runTollgate(home, ['config', 'set', 'limits.max_request_bytes', '2000000'])).stderr).toContain('It waits for a restart');
+  });
+
+  it('writes a preset after showing it, and not without a yes', async () => {
+    const { home } = await keyedHome([keyed('acme')]);
+    const file = join(home, 'config', 'config.json');
+    const before = readFileSync(file, 'utf8');
+    const unasked = await runTollgate(home, ['config', 'preset', 'parity']);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining('--yes')]);
+    expect(JSON.parse(unasked.stdout)).toMatchObject({ tiers: { free: { requests: { month: 10 } } } });
+    expect(await runTollgate(home, ['config', 'preset', 'nonsense', '--yes'])).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('parity') });
+    expect(readFileSync(file, 'utf8')).toBe(before);
+
+    const written = await runTollgate(home, ['config', 'preset', 'parity', '--yes']);
+    expect(written).toMatchObject({ code: 0, stderr: '' });
+    expect(written.stdout).toMatch(/^\{\n {2}"tiers"[^]*\n\}\nThe preset parity is written: tiers\.\n$/);
+    expect(JSON.parse(readFileSync(file, 'utf8'))).toEqual({ ...JSON.parse(before), ...PRESETS.parity });
+  });
+
+  it.runIf(hasTerminal).each([['n', false], ['y', true]] as const)('asks at a terminal, and "%s" is taken at its word', async (answer, isWritten) => {
+    const { home } = await keyedHome([keyed('acme')]);
+    const child = spawnOnTerminal(home, ['config', 'preset', 'parity']);
+    const { until } = listen(child.stdout);
+    await until('[y/N]');
+    child.stdin.write(`${answer}\r`);
+    await until(isWritten ? 'is written' : 'Nothing was written');
+    expect(Object.hasOwn(JSON.parse(readFileSync(join(home, 'config', 'config.json'), 'utf8')), 'tiers')).toBe(isWritten);
   });
 
   it('says where the file is without a daemon, and refuses a key on the command line', async () => {

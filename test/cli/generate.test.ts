@@ -48,7 +48,7 @@ describe('tollgate generate', () => {
     const home = await homeWith(scriptedProvider('scripted', hello));
     const { code, stdout, stderr } = await runTollgate(home, ['generate', 'hi', '--model', 'scripted/m']);
     expect([code, stdout]).toEqual([0, 'hello\n']);
-    expect(stderr).toMatch(/^scripted\/m · tokens 3 in, 2 out · [\d.]+ m?s\n$/);
+    expect(stderr).toMatch(/^scripted\/m · tokens 3 in, 2 out · free · [\d.]+ m?s\n$/);
   });
 
   it('says nothing but the answer with --quiet', async () => {

@@ -15,6 +15,7 @@ function hostWith(script: string): CliHost {
     stderr: process.stderr,
     runDaemon: () => Promise.reject(new Error('It is run as a process.')),
     checkConfig: () => Promise.resolve(undefined),
+    recoverJournal: () => Promise.reject(new Error('It is not asked for.')),
     daemonCommand: [process.execPath, '-e', script, '--'],
   };
 }

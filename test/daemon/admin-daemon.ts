@@ -16,6 +16,7 @@ import {
   type LockResponse,
   type Provider as DescribedProvider,
   type RemoveKeyResponse,
+  type ResetHealthResponse,
   type SetKeyRequest,
   type SetKeyResponse,
   type UnlockResponse,
@@ -55,6 +56,7 @@ export interface AdminDaemon extends TestDaemon {
   setKey(request: Partial<SetKeyRequest>, deadlineMs?: number): Promise<SetKeyResponse>;
   removeKey(provider: string, label?: string): Promise<DescribedProvider | undefined>;
   validateKey(provider: string, options?: { label?: string; key?: string }): Promise<ValidateKeyResponse>;
+  resetHealth(provider: string): Promise<ResetHealthResponse>;
   lock(): Promise<KeyStore | undefined>;
   unlock(passphrase?: string): Promise<KeyStore | undefined>;
   getConfig(): Promise<GetConfigResponse>;
@@ -124,6 +126,7 @@ export async function adminDaemon({ config = {}, providers, variables = {}, home
       call<SetKeyResponse>((metadata, callback) => keysClient.setKey({ provider: '', label: '', key: '', settings: {}, skipValidation: false, ...request }, metadata, deadlineMs === undefined ? {} : { deadline: Date.now() + deadlineMs }, callback)),
     removeKey: async (provider, label = '') => (await call<RemoveKeyResponse>((...then) => keysClient.removeKey({ provider, label }, ...then))).provider,
     validateKey: (provider, { label = '', key } = {}) => call<ValidateKeyResponse>((...then) => keysClient.validateKey({ provider, label, key }, ...then)),
+    resetHealth: (provider) => call<ResetHealthResponse>((...then) => keysClient.resetHealth({ provider }, ...then)),
     lock: async () => (await call<LockResponse>((...then) => keysClient.lock({}, ...then))).keyStore,
     unlock: async (passphrase = '') => (await call<UnlockResponse>((...then) => keysClient.unlock({ passphrase }, ...then))).keyStore,
     getConfig: () => call<GetConfigResponse>((...then) => configClient.getConfig({}, ...then)),

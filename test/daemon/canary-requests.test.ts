@@ -29,8 +29,11 @@ const find = canaryFinder([stored, work, candidate, ...pasted, passphrase]);
 const configFor = ({ url }: EchoUpstream): object => ({ providers: { openai: { base_url: url, settings: { api: 'chat' } } } });
 const setKey = (scene: CanaryScene, key: string, fields: Parameters<typeof SetKeyRequest.fromPartial>[0] = {}, options: CallOptions = {}) =>
   scene.client.call(Keys.setKey, SetKeyRequest.fromPartial({ provider: 'openai', key, ...fields }), options);
-const generate = (scene: CanaryScene, fields: Parameters<typeof ask>[0] = {}, options: CallOptions = {}) =>
-  scene.client.call(Generate.generate, ask({ model: 'openai/gpt-4o', messages: [userSays(canaryPrompt.text)], ...fields }), options);
+/** What failed before must not keep this one from being asked. */
+const generate = async (scene: CanaryScene, fields: Parameters<typeof ask>[0] = {}, options: CallOptions = {}) => {
+  await scene.client.call(Keys.resetHealth, { provider: '' });
+  return scene.client.call(Generate.generate, ask({ model: 'openai/gpt-4o', messages: [userSays(canaryPrompt.text)], ...fields }), options);
+};
 const validate = (scene: CanaryScene, key: string | undefined, label = '') => scene.client.call(Keys.validateKey, ValidateKeyRequest.fromPartial({ provider: 'openai', label, key }));
 
 const refused = (key: string): EchoAnswer => http({ status: 401, body: JSON.stringify({ error: { message: `Incorrect API key provided: ${key}` } }) });

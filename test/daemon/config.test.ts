@@ -102,7 +102,7 @@ describe('the config file', () => {
     ['an alias with the name of a provider', { aliases: { openai: 'ollama/x' } }, /aliases\.openai: .*rename/],
     ['an alias of an alias', { aliases: { a: 'ollama/x', b: 'a' } }, /aliases\.b: .*alias itself/],
     ['a provider named auto', { providers: { auto: { type: 'openai' } } }, /providers\.auto/],
-    ['limits of tiers, which this version does not have', { tiers: { free: {} } }, /tiers: .*this version/],
+    ['limits of a tier that there is not', { tiers: { gold: {} } }, /tiers.gold: .*free, member/],
     ['a list', [], /must be an object/],
     ['null', null, /must be an object/],
     ['no JSON', '{"a": }', /not JSON: Unexpected token/],

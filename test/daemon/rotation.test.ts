@@ -51,11 +51,11 @@ describe('several keys of one provider', () => {
     const { daemon, upstream } = await withKeys();
     upstream.statuses.set(KEY, 500);
     expect((await generate(daemon, request)).failure?.reason).toBe('PROVIDER_UNAVAILABLE');
-    expect(upstream.keysAt(CHAT)).toEqual([KEY]);
+    expect(new Set(upstream.keysAt(CHAT))).toEqual(new Set([KEY]));
   });
 
   it('fail with what the last one was told when all fail', async () => {
-    const { daemon, upstream } = await withKeys();
+    const { daemon, upstream } = await withKeys(undefined, { routing: { max_attempts: 2 } });
     upstream.statuses.set(KEY, 403).set(OTHER_KEY, 429);
     const generated = await generate(daemon, request);
     expect(generated.failure).toMatchObject({ code: status.RESOURCE_EXHAUSTED, reason: 'RATE_LIMITED' });

@@ -106,7 +106,7 @@ describe.runIf(missing.length === 0)('a Python client made of the proto files', 
 
   it.each(['v1', 'v1alpha'])('learns the services and their types by reflection %s', async (version) => {
     const { services, files, methods, missing: unknown } = (await python(daemon.grpc, ['reflect', version, 'tollgate.v1.GenerateService'])) as Record<string, unknown>;
-    expect(services).toEqual(['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'tollgate.v1.AccessService', 'tollgate.v1.ConfigService', 'tollgate.v1.GenerateService', 'tollgate.v1.KeysService']);
+    expect(services).toEqual(['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection', 'grpc.reflection.v1alpha.ServerReflection', 'tollgate.v1.AccessService', 'tollgate.v1.ConfigService', 'tollgate.v1.GenerateService', 'tollgate.v1.KeysService', 'tollgate.v1.UsageService']);
     expect(files).toEqual(FILES_OF_GENERATE);
     expect(methods).toMatchObject({ Generate: ['tollgate.v1.GenerateRequest', 'tollgate.v1.GenerateResponse'] });
     expect(unknown).toBe('NOT_FOUND');

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { FileRegistry } from '@bufbuild/protobuf';
+import type { DescMessage, FileRegistry, JsonValue } from '@bufbuild/protobuf';
 import { DESCRIPTORS } from '../../package-root.ts';
 
 let loading: Promise<FileRegistry> | undefined;
@@ -9,6 +9,12 @@ async function loadRegistry(): Promise<FileRegistry> {
     import('@bufbuild/protobuf'), import('@bufbuild/protobuf/wkt'), readFile(DESCRIPTORS),
   ]);
   return createFileRegistry(fromBinary(FileDescriptorSetSchema, bytes));
+}
+
+function typeOf(typeName: string, registry: FileRegistry): DescMessage {
+  const type = registry.getMessage(typeName);
+  if (type === undefined) throw new Error(`${typeName} is not in ${DESCRIPTORS.pathname}.`);
+  return type;
 }
 
 /** What ts-proto's encoders write. */
@@ -23,7 +29,19 @@ interface Encoded {
 export async function canonicalJson(typeName: string, message: Encoded): Promise<string> {
   const { fromBinary, toJson } = await import('@bufbuild/protobuf');
   const registry = await (loading ??= loadRegistry());
-  const type = registry.getMessage(typeName);
-  if (type === undefined) throw new Error(`${typeName} is not in ${DESCRIPTORS.pathname}.`);
+  const type = typeOf(typeName, registry);
   return JSON.stringify(toJson(type, fromBinary(type, message.finish()), { useProtoFieldName: true, registry }));
+}
+
+function isJson(value: unknown): value is JsonValue {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The bytes of a message that stands in proto3 JSON. Fields that are not known are left out. Throws when it is no such message. */
+export async function messageFromJson(typeName: string, json: unknown): Promise<Uint8Array> {
+  const { fromJson, toBinary } = await import('@bufbuild/protobuf');
+  const registry = await (loading ??= loadRegistry());
+  const type = typeOf(typeName, registry);
+  if (!isJson(json) || Array.isArray(json)) throw new Error('it is no JSON object');
+  return toBinary(type, fromJson(type, json, { registry, ignoreUnknownFields: true }));
 }

@@ -9,6 +9,30 @@ export interface DaemonOptions {
   readonly logFile: string | undefined;
 }
 
+/** A place in the journal where something is gone. Times are in milliseconds since 1970. */
+export interface LostRecords {
+  readonly path: string;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: string;
+  /** Of the records before and behind it; undefined when there is none. */
+  readonly after: number | undefined;
+  readonly before: number | undefined;
+}
+
+/** What became of a journal that was looked through; or why it was not. */
+export type JournalRecovery =
+  | { readonly problem: string }
+  | {
+      readonly problem?: undefined;
+      /** Whether anything had to be done. */
+      readonly changed: boolean;
+      readonly kept: number;
+      readonly lost: readonly LostRecords[];
+      /** Files that were put aside, under the names that they have now. */
+      readonly aside: readonly string[];
+    };
+
 /** What the command line needs of the process around it. */
 export interface CliHost {
   readonly environment: Environment;
@@ -23,6 +47,8 @@ export interface CliHost {
   runDaemon(options: DaemonOptions): Promise<number>;
   /** Looks at what a daemon would start with. Resolves with what is wrong with it, or undefined. */
   checkConfig(): Promise<string | undefined>;
+  /** Makes a damaged journal of this home one that can be used. Refuses while a daemon holds the home. */
+  recoverJournal(): Promise<JournalRecovery>;
   /** The command line that runs a daemon in the foreground. */
   readonly daemonCommand: readonly [string, ...string[]];
 }

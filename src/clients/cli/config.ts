@@ -44,9 +44,10 @@ function valueOf(text: string): unknown {
   }
 }
 
-async function update(path: string, config: unknown, outcome: string, host: CliHost, console: Console): Promise<number> {
+/** Puts what `config` has at these paths in the place of what stands there. */
+export async function updateConfig(paths: readonly string[], config: unknown, outcome: string, host: CliHost, console: Console): Promise<number> {
   using tollgate = await openOrStart(host, console);
-  const { restartNeeded } = await tollgate.config.update(JSON.stringify(config), [path]);
+  const { restartNeeded } = await tollgate.config.update(JSON.stringify(config), paths);
   await console.out.write(console.safe(`${outcome}\n`));
   if (restartNeeded) console.say('It waits for a restart: `tollgate restart`.', 'yellow');
   return exitCode.done;
@@ -55,10 +56,10 @@ async function update(path: string, config: unknown, outcome: string, host: CliH
 export async function setConfig(path: string, text: string, host: CliHost, console: Console): Promise<number> {
   const value = valueOf(text);
   const config = namesOn(path).reduceRight((inner: unknown, name) => ({ [name]: inner }), value);
-  return update(path, config, `${path} = ${JSON.stringify(value)}`, host, console);
+  return updateConfig([path], config, `${path} = ${JSON.stringify(value)}`, host, console);
 }
 
 export async function unsetConfig(path: string, host: CliHost, console: Console): Promise<number> {
   namesOn(path);
-  return update(path, {}, `${path} is unset: its default holds.`, host, console);
+  return updateConfig([path], {}, `${path} is unset: its default holds.`, host, console);
 }

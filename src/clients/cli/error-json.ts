@@ -2,7 +2,7 @@ import { TollgateError } from '../typescript/tollgate-error.ts';
 import { CliError, exitCode } from './cli-error.ts';
 import { fileProblem } from './file-problem.ts';
 
-const verbs = new Set(['generate', 'embed', 'models', 'status', 'token', 'keys', 'config']);
+const verbs = new Set(['generate', 'embed', 'models', 'status', 'token', 'keys', 'config', 'usage', 'quota', 'why', 'prices', 'recover']);
 
 /** Whether this command line asks for JSON. */
 export function wantsJson([verb = '', ...args]: readonly string[]): boolean {

@@ -3,6 +3,7 @@ import type { Environment } from '../../environment.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
 import { CliError, exitCode } from './cli-error.ts';
 import { fileProblem } from './file-problem.ts';
+import { upgradeLines } from './upgrade-text.ts';
 
 /** An error as people read it, its lines without colours, and what the command ends with. */
 export interface Explanation {
@@ -24,6 +25,7 @@ const hints: Readonly<Record<string, string>> = {
   KEY_REJECTED: 'Check the key, and set the right one: `tollgate keys set <provider>`.',
   KEYS_LOCKED: 'Unlock the keys: `tollgate keys unlock`.',
   KEY_STORE_UNAVAILABLE: '`tollgate keys list` names the store of keys, and what is wrong with it.',
+  GENERATION_NOT_FOUND: 'It may still run, be forgotten by now, or be of another client. See what there is: `tollgate usage export`.',
   PROVIDER_QUOTA_EXHAUSTED: 'Your account at the provider has no money or quota left.',
   RATE_LIMITED: 'Wait a little, or ask another model: `tollgate models`.',
   PROVIDER_OVERLOADED: 'Wait a little, or ask another model: `tollgate models`.',
@@ -67,7 +69,8 @@ function explainTollgateError(error: TollgateError, environment: Environment): E
     if (!error.message.includes(description.replace(/…$/, ''))) lines.push(`  ${field}: ${description}`);
   }
   lines.push(...attemptLines(error));
-  if (error.retryAfterMs !== undefined) lines.push(`It may work again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);
+  if (error.upgrade !== undefined) lines.push(...upgradeLines(error.upgrade));
+  if (error.retryAfterMs !== undefined && error.upgrade?.resetsAt === undefined) lines.push(`It may work again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);
   const hint = hintFor(error, environment);
   if (hint !== undefined) lines.push(hint);
   if (unreachable && environment.address !== undefined) lines.push(`TOLLGATE_ADDRESS says ${environment.address}.`);

@@ -1,9 +1,6 @@
-import { GenerateResponse } from '../../gen/tollgate/v1/generate_service.ts';
-import type { Generation } from '../typescript/generation.ts';
 import { system, user } from '../typescript/messages.ts';
 import type { GenerateInput } from '../typescript/tollgate.ts';
 import { ask } from './ask.ts';
-import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
@@ -12,6 +9,7 @@ import { openOrStart } from './open-client.ts';
 import { readPicture } from './read-picture.ts';
 import { readPrompt } from './read-prompt.ts';
 import { writeAnswer } from './write-answer.ts';
+import { writeEvents } from './write-events.ts';
 
 export interface GenerateOptions {
   readonly model?: string;
@@ -21,6 +19,7 @@ export interface GenerateOptions {
   readonly maxOutputTokens?: number;
   readonly temperature?: number;
   readonly effort?: string;
+  readonly idempotencyKey?: string;
   /** In milliseconds. */
   readonly timeout?: number;
   readonly showReasoning?: boolean;
@@ -35,16 +34,9 @@ async function toRequest(words: readonly string[], options: GenerateOptions, hos
     messages: [...(options.system === undefined ? [] : [system(options.system)]), user(prompt, ...pictures)],
     ...(options.maxOutputTokens === undefined ? {} : { maxOutputTokens: options.maxOutputTokens }),
     ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
+    ...(options.idempotencyKey === undefined ? {} : { idempotencyKey: options.idempotencyKey }),
     ...(options.effort === undefined ? {} : { reasoning: { effort: options.effort } }),
   };
-}
-
-async function writeEvents(generation: Generation, console: Console): Promise<void> {
-  for await (const { seq, ...event } of generation) {
-    const line = await canonicalJson('tollgate.v1.GenerateResponse', GenerateResponse.encode({ seq, event }));
-    await console.out.write(`${console.safe(line)}\n`);
-    if (console.out.closed.aborted) return;
-  }
 }
 
 async function run(words: readonly string[], options: GenerateOptions, host: CliHost, console: Console, signal: AbortSignal): Promise<void> {

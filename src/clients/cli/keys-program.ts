@@ -38,6 +38,8 @@ export function addKeysVerbs(program: Command, host: CliHost, console: Console, 
     .option('--no-wipe', 'leave the plaintext, without asking')
     .addOption(unchecked())
     .action(async (options) => end(await (await import('./keys-import.ts')).importKeys(options, host, console)));
+  keys.command('reset').description('forget that a provider failed: it is called again at once').argument('[provider]', 'only this provider (default: all)')
+    .action(async (provider) => end(await (await import('./keys-reset.ts')).resetKeys(provider, host, console)));
   keys.command('lock').description('let the daemon forget every key until they are unlocked')
     .action(async () => end(await (await import('./keys-lock.ts')).lockKeys(host, console)));
   keys.command('unlock').description('open the store of keys again; asks for its passphrase where it has one')
@@ -57,6 +59,10 @@ export function addConfigVerbs(program: Command, host: CliHost, console: Console
   config.command('unset').description('take one place out of the config: its default holds')
     .argument('<path>', 'names with dots between them')
     .action(async (path) => end(await (await import('./config.ts')).unsetConfig(path, host, console)));
+  config.command('preset').description('write a section of the config by its name, after showing it')
+    .argument('<name>', 'parity: the tiers of the old desktop app')
+    .option('-y, --yes', 'do not ask')
+    .action(async (name, options) => end(await (await import('./config-preset.ts')).presetConfig(name, options, host, console)));
   config.command('path').description("print the config file's path")
     .action(async () => end(await (await import('./config.ts')).configPath(host, console)));
 }

@@ -3,6 +3,7 @@ import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
 import { addConfigVerbs, addKeysVerbs } from './keys-program.ts';
 import { parseDuration } from '../../duration.ts';
+import { addUsageVerbs } from './usage-program.ts';
 
 function duration(text: string): number {
   const milliseconds = parseDuration(text);
@@ -34,6 +35,7 @@ Examples:
   tollgate models llama
   tollgate keys set openai
   tollgate token create my-app --scope generate --ttl 30d
+  tollgate usage by model --since 7d
 
 Exit codes: 0 done, 1 the daemon said no, 2 wrong use, 3 daemon not reachable,\n130 Ctrl-C.`;
 
@@ -50,6 +52,9 @@ function addDaemonVerbs(program: Command, host: CliHost, console: Console, end: 
   program.command('restart').description('stop the daemon and start it with this environment')
     .addOption(dev())
     .action(async (options) => end(await (await import('./restart.ts')).restart(options, host, console)));
+  program.command('recover').description('make damaged usage records usable again, while no daemon runs')
+    .option('--json', 'one JSON object')
+    .action(async (options) => end(await (await import('./recover.ts')).recover(options, host, console)));
   program.command('status').description('say whether the daemon runs, where, and who you are to it')
     .option('--json', 'one JSON object')
     .action(async (options) => end(await (await import('./status.ts')).status(options, host, console)));
@@ -66,11 +71,26 @@ function addAskingVerbs(program: Command, host: CliHost, console: Console, end: 
     .addOption(new Option('--max-output-tokens <n>', 'the most tokens of the answer').argParser(wholeNumber))
     .addOption(new Option('--temperature <n>', 'how freely the model picks, 0 to 2').argParser(temperature))
     .option('--effort <word>', "how much to think, in the provider's words, e.g. low, high")
+    .option('--idempotency-key <key>', 'the same key and request within 24 h are answered, and paid for, once')
     .addOption(new Option('--timeout <duration>', 'give up after this long, e.g. 90s').argParser(duration))
     .option('--show-reasoning', 'show what the model thinks, on standard error')
     .option('-q, --quiet', 'no usage line')
     .option('--json', 'the events, one JSON object a line')
     .action(async (words, options) => end(await (await import('./generate.ts')).generate(words, options, host, console)));
+  program.command('plan').description('say whom generate would ask, who would be passed over and why, and the most that it can cost; asks nobody')
+    .argument('[prompt...]', 'what would be asked (default: nothing, which is enough to see the route)')
+    .addOption(model())
+    .addOption(system())
+    .addOption(new Option('--max-output-tokens <n>', 'the most tokens of the answer').argParser(wholeNumber))
+    .option('--json', 'one JSON object')
+    .action(async (words, options) => end(await (await import('./plan.ts')).plan(words, options, host, console)));
+  program.command('resume').description('go on with an answer whose connection was lost')
+    .argument('<generation>', 'its id, which generate --json shows')
+    .addOption(new Option('--after-seq <n>', 'the last event that came (default: from the first one)').argParser(wholeNumber))
+    .option('--show-reasoning', 'show what the model thinks, on standard error')
+    .option('-q, --quiet', 'no usage line')
+    .option('--json', 'the events, one JSON object a line')
+    .action(async (generation, options) => end(await (await import('./resume.ts')).resume(generation, options, host, console)));
   program.command('chat').description('talk to a model; a pipe sends one line a turn')
     .addOption(model())
     .addOption(system())
@@ -132,6 +152,7 @@ export function buildProgram(host: CliHost, console: Console, end: (code: number
   addKeysVerbs(program, host, console, end);
   addTokenVerbs(program, host, console, end);
   addConfigVerbs(program, host, console, end);
+  addUsageVerbs(program, host, console, end);
   program.command('help').description('show how a command is used').argument('[command...]', 'which one')
     .action((names: string[]) => {
       const found = names.reduce<Command | undefined>((parent, name) => parent?.commands.find((command) => command.name() === name), program);

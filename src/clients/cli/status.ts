@@ -1,15 +1,20 @@
 import { WhoAmIResponse } from '../../gen/tollgate/v1/access_service.ts';
+import type { Provider } from '../../gen/tollgate/v1/keys_service.ts';
 import { connect } from '../typescript/connect.ts';
+import type { Tollgate } from '../typescript/tollgate.ts';
 import { TollgateError } from '../typescript/tollgate-error.ts';
 import { canonicalJson } from './canonical-json.ts';
 import { exitCode } from './cli-error.ts';
 import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
 import { configProblem } from './config-problem.ts';
+import { healthJson, healthTable } from './health-table.ts';
 import { findRunningDaemon } from './running-daemon.ts';
 
 interface Caller {
   readonly whoAmI?: WhoAmIResponse;
+  /** Unset when the caller may not see them. */
+  readonly providers?: readonly Provider[];
   readonly error?: TollgateError;
 }
 
@@ -42,10 +47,21 @@ async function findAt(address: string, host: CliHost): Promise<Found> {
   }
 }
 
-async function askWhoAmI(host: CliHost): Promise<Caller> {
+/** A store of keys that hangs must not hide the rest. */
+async function askProviders(tollgate: Tollgate): Promise<Pick<Caller, 'providers'>> {
+  try {
+    return { providers: (await tollgate.keys.list({ timeoutMs: 5000 })).providers };
+  } catch (error) {
+    if (error instanceof TollgateError) return {};
+    throw error;
+  }
+}
+
+async function askDaemon(host: CliHost): Promise<Caller> {
   try {
     using tollgate = await connect({ environment: host.environment });
-    return { whoAmI: await tollgate.whoAmI({ timeoutMs: 5000 }) };
+    const whoAmI = await tollgate.whoAmI({ timeoutMs: 5000 });
+    return whoAmI.scopes.includes('keys') ? { whoAmI, ...await askProviders(tollgate) } : { whoAmI };
   } catch (error) {
     if (error instanceof TollgateError) return { error };
     throw error;
@@ -58,6 +74,7 @@ async function asJson({ configProblem: problem, ...found }: Found, caller: Calle
   const whoAmI: unknown = who === undefined ? null : JSON.parse(who);
   return JSON.stringify({
     ...found, config_file: home.configFile, config_problem: problem ?? null, state_dir: home.stateDir, log_file: home.logFile, cli_version: host.version, who_am_i: whoAmI,
+    providers: caller.providers === undefined ? null : await healthJson(caller.providers),
   });
 }
 
@@ -68,7 +85,7 @@ function callerLine({ whoAmI, error }: Caller): string {
   return `${client}, tier ${tier}, scopes ${scopes.join(' ') || 'none'}${until}`;
 }
 
-function asText(found: Found, caller: Caller, host: CliHost): string {
+async function asText(found: Found, caller: Caller, host: CliHost): Promise<string> {
   const rows: [string, string][] = [];
   if (found.running) {
     rows.push(['daemon', `${found.ready ? 'ready' : 'stopping'}${found.embedded === true ? ', inside another app' : ''}`]);
@@ -86,14 +103,15 @@ function asText(found: Found, caller: Caller, host: CliHost): string {
   }
   const { configFile } = host.environment.home;
   rows.push(['config', found.configProblem === undefined ? configFile : configProblem(found.configProblem, configFile)], ['log', host.environment.home.logFile]);
-  return rows.map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join('');
+  const health = await healthTable(caller.providers ?? []);
+  return `${rows.map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join('')}${health === '' ? '' : `\n${health}`}`;
 }
 
 export async function status(options: { readonly json?: boolean }, host: CliHost, console: Console): Promise<number> {
   const { address } = host.environment;
   const found = address === undefined ? await findLocal(host) : await findAt(address, host);
-  const caller = found.running ? await askWhoAmI(host) : {};
+  const caller = found.running ? await askDaemon(host) : {};
   if (options.json === true) await console.out.write(`${await asJson(found, caller, host)}\n`);
-  else await console.out.write(console.safe(asText(found, caller, host)));
+  else await console.out.write(console.safe(await asText(found, caller, host)));
   return found.running ? exitCode.done : exitCode.unreachable;
 }

@@ -1,4 +1,5 @@
-import type { Client, ClientReadableStream, ServiceError } from '@grpc/grpc-js';
+import { once } from 'node:events';
+import type { Client, ClientReadableStream, ClientWritableStream, ServiceError } from '@grpc/grpc-js';
 import { callMetadata, type Connection } from './connection.ts';
 import { readStatus } from './read-status.ts';
 import { cancelled } from './tollgate-error.ts';
@@ -16,6 +17,12 @@ export interface Method<Request, Response> {
   readonly path: string;
   readonly requestSerialize: (request: Request) => Buffer;
   readonly responseDeserialize: (bytes: Buffer) => Response;
+}
+
+/** What a stream's caller may want to know beside its responses. */
+export interface StreamOptions extends CallOptions {
+  /** Called when the daemon has taken up the call, which may be long before the first response. */
+  readonly onReady?: (() => void) | undefined;
 }
 
 interface Cancellable {
@@ -70,11 +77,12 @@ export async function unary<Request, Response>(
   }
 }
 
-async function* readStream<Response>(stream: ClientReadableStream<Response>, options: CallOptions): AsyncGenerator<Response, void> {
+async function* readStream<Response>(stream: ClientReadableStream<Response>, options: StreamOptions): AsyncGenerator<Response, void> {
   const { signal } = options;
   let begun = false;
   // grpc-js tells a status that comes after the reader left as an 'error' event, which would end the process.
   stream.on('error', () => undefined);
+  stream.once('metadata', () => options.onReady?.());
   const release = cancelOn(signal, stream);
   try {
     for await (const response of stream) {
@@ -97,7 +105,7 @@ async function* readStream<Response>(stream: ClientReadableStream<Response>, opt
  * that HTTP/2's window holds the daemon back. Ending the loop cancels the call.
  */
 export async function* serverStream<Request, Response>(
-  connection: Connection, method: Method<Request, Response>, request: Request, options: CallOptions = {},
+  connection: Connection, method: Method<Request, Response>, request: Request, options: StreamOptions = {},
 ): AsyncGenerator<Response, void> {
   if (options.signal?.aborted === true) throw cancelled(options.signal.reason);
   const client = await connection.client();
@@ -118,5 +126,54 @@ export async function* serverStream<Request, Response>(
       if (fresh === undefined) throw error;
       token = fresh;
     }
+  }
+}
+
+/** Sends what `requests` gives, until its end or that of the call. */
+async function sendAll<Request>(call: ClientWritableStream<Request>, requests: AsyncIterable<Request>, over: Promise<void>): Promise<void> {
+  const source = requests[Symbol.asyncIterator]();
+  let isOver = false;
+  const ended = over.then((): IteratorReturnResult<undefined> => {
+    isOver = true;
+    return { done: true, value: undefined };
+  });
+  for (;;) {
+    const next = await Promise.race([source.next(), ended]);
+    if (next.done === true) break;
+    if (!call.write(next.value)) await Promise.race([once(call, 'drain').catch(() => undefined), ended]);
+  }
+  // What never comes cannot be waited for.
+  if (isOver) source.return?.().catch(() => undefined);
+  else call.end();
+}
+
+/**
+ * A stream of requests, one response. The requests are asked for only as fast as the daemon takes them. When it answers before their
+ * end, the rest is left. A token that the daemon no longer takes is not tried again: the requests may be gone.
+ */
+export async function clientStream<Request, Response>(
+  connection: Connection, method: Method<Request, Response>, requests: AsyncIterable<Request>, options: CallOptions = {},
+): Promise<Response> {
+  const { signal } = options;
+  if (signal?.aborted === true) throw cancelled(signal.reason);
+  const client = await connection.client();
+  const token = await connection.token();
+  const answered = Promise.withResolvers<Response>();
+  const over = Promise.withResolvers<void>();
+  const call = client.makeClientStreamRequest(method.path, method.requestSerialize, method.responseDeserialize, callMetadata(token), grpcOptions(options), (error, response) => {
+    over.resolve();
+    if (error === null && response !== undefined) answered.resolve(response);
+    else answered.reject(failure(error, options, false));
+  });
+  // Its failure is the answer's.
+  call.on('error', () => undefined);
+  answered.promise.catch(() => undefined);
+  const release = cancelOn(signal, call);
+  try {
+    await sendAll(call, requests, over.promise);
+    return await answered.promise;
+  } finally {
+    release();
+    call.cancel();
   }
 }

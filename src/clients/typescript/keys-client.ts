@@ -1,6 +1,6 @@
 import {
   type DeepPartial, type GetProviderResponse, KeysServiceService, type ListProvidersResponse, type LockResponse, RemoveKeyRequest, type RemoveKeyResponse,
-  SetKeyRequest, type SetKeyResponse, type UnlockResponse, ValidateKeyRequest, type ValidateKeyResponse,
+  type ResetHealthResponse, SetKeyRequest, type SetKeyResponse, type UnlockResponse, ValidateKeyRequest, type ValidateKeyResponse,
 } from '../../gen/tollgate/v1/keys_service.ts';
 import { type CallOptions, unary } from './call.ts';
 import type { Connection } from './connection.ts';
@@ -17,6 +17,8 @@ export interface KeysClient {
   remove(request: DeepPartial<RemoveKeyRequest>, options?: CallOptions): Promise<RemoveKeyResponse>;
   /** Asks the provider about a key, the stored one when `key` is unset; `provider` is needed. Never rejects for a bad key. */
   validate(request: DeepPartial<ValidateKeyRequest>, options?: CallOptions): Promise<ValidateKeyResponse>;
+  /** Forgets the failures of a provider, of all without a name: what cools down is called again at once. Rejects with PROVIDER_NOT_FOUND. */
+  resetHealth(provider?: string, options?: CallOptions): Promise<ResetHealthResponse>;
   /** Forgets every key in memory until `unlock`. */
   lock(options?: CallOptions): Promise<LockResponse>;
   /** Opens the store; `passphrase` is the encrypted file's, where it has one. Rejects with KEYS_LOCKED for a wrong one. */
@@ -30,6 +32,7 @@ export function createKeysClient(connection: Connection): KeysClient {
     set: (request, options) => unary(connection, KeysServiceService.setKey, SetKeyRequest.fromPartial(request), options),
     remove: (request, options) => unary(connection, KeysServiceService.removeKey, RemoveKeyRequest.fromPartial(request), options),
     validate: (request, options) => unary(connection, KeysServiceService.validateKey, ValidateKeyRequest.fromPartial(request), options),
+    resetHealth: (provider = '', options = {}) => unary(connection, KeysServiceService.resetHealth, { provider }, options),
     lock: (options) => unary(connection, KeysServiceService.lock, {}, options),
     unlock: (passphrase = '', options = {}) => unary(connection, KeysServiceService.unlock, { passphrase }, options),
   };

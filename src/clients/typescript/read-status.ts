@@ -2,6 +2,7 @@ import { Metadata, status } from '@grpc/grpc-js';
 import { BadRequest, ErrorInfo, RetryInfo } from '../../gen/google/rpc/error_details.ts';
 import { Status } from '../../gen/google/rpc/status.ts';
 import { GenerationFailure } from '../../gen/tollgate/v1/generate_service.ts';
+import { UpgradePrompt } from '../../gen/tollgate/v1/usage_service.ts';
 import { type StatusName, TollgateError } from './tollgate-error.ts';
 
 /** The largest message that this library takes from a daemon, in bytes. */
@@ -20,6 +21,7 @@ interface Details {
   retry?: RetryInfo;
   badRequest?: BadRequest;
   failure?: GenerationFailure;
+  upgrade?: UpgradePrompt;
 }
 
 interface CallStatus {
@@ -76,6 +78,7 @@ function readDetails(metadata: Metadata): Details {
       else if (type === 'google.rpc.RetryInfo') details.retry = RetryInfo.decode(value);
       else if (type === 'google.rpc.BadRequest') details.badRequest = BadRequest.decode(value);
       else if (type === 'tollgate.v1.GenerationFailure') details.failure = GenerationFailure.decode(value);
+      else if (type === 'tollgate.v1.UpgradePrompt') details.upgrade = UpgradePrompt.decode(value);
     }
   } catch {
     // Details that cannot be read leave the status itself, which says the same in fewer words.
@@ -119,7 +122,7 @@ export function readStatus(error: unknown, call: CallFacts = {}): TollgateError 
     });
   }
   const code = statusNames.get(error.code) ?? 'UNKNOWN';
-  const { info, retry, badRequest, failure } = readDetails(error.metadata);
+  const { info, retry, badRequest, failure, upgrade } = readDetails(error.metadata);
   return new TollgateError({
     reason: info?.reason || transportReasons[code] || code,
     code,
@@ -128,6 +131,7 @@ export function readStatus(error: unknown, call: CallFacts = {}): TollgateError 
     retryable: isRetryable(code, info, retry),
     retryAfterMs: milliseconds(retry),
     failure,
+    upgrade,
     violations: (badRequest?.fieldViolations ?? []).map(({ field, description }) => ({ field, description })),
     cause: error,
   });

@@ -1,5 +1,6 @@
 import type { status } from '@grpc/grpc-js';
 import type { GenerationFailure } from '../../gen/tollgate/v1/generate_service.ts';
+import type { UpgradePrompt } from '../../gen/tollgate/v1/usage_service.ts';
 
 /** A gRPC status code by its name, e.g. "UNAVAILABLE". */
 export type StatusName = keyof typeof status;
@@ -20,6 +21,7 @@ export interface TollgateErrorFields {
   readonly retryAfterMs?: number | undefined;
   readonly failure?: GenerationFailure | undefined;
   readonly violations?: readonly Violation[];
+  readonly upgrade?: UpgradePrompt | undefined;
   readonly cause?: unknown;
 }
 
@@ -43,6 +45,8 @@ export class TollgateError extends Error {
   readonly failure: GenerationFailure | undefined;
   /** The wrong fields of a REQUEST_INVALID. Empty otherwise. */
   readonly violations: readonly Violation[];
+  /** What would allow the call, of a QUOTA_EXCEEDED, BUDGET_EXCEEDED or TIER_TOO_LOW. Undefined otherwise. */
+  readonly upgrade: UpgradePrompt | undefined;
 
   constructor(fields: TollgateErrorFields) {
     super(fields.message, fields.cause === undefined ? undefined : { cause: fields.cause });
@@ -53,6 +57,7 @@ export class TollgateError extends Error {
     this.retryAfterMs = fields.retryAfterMs;
     this.failure = fields.failure;
     this.violations = fields.violations ?? [];
+    this.upgrade = fields.upgrade;
   }
 }
 

@@ -2,8 +2,8 @@ import {
   AccessServiceService, CreateTokenRequest, type CreateTokenResponse, type DeepPartial as PartialToken, type RevokeTokenResponse, type Token, type WhoAmIResponse,
 } from '../../gen/tollgate/v1/access_service.ts';
 import {
-  type DeepPartial, EmbedRequest, type EmbedResponse, GenerateRequest, GenerateServiceService, ListModelsRequest, type ListModelsResponse, type Model,
-  type UnlistedProvider,
+  type DeepPartial, EmbedRequest, type EmbedResponse, GenerateRequest, GenerateServiceService, type GenerateResponse, ListModelsRequest,
+  type ListModelsResponse, type Model, PlanRouteRequest, type PlannedAttempt, ResumeGenerationRequest, type UnlistedProvider,
 } from '../../gen/tollgate/v1/generate_service.ts';
 import { type CallOptions, serverStream, unary } from './call.ts';
 import { type ConfigClient, createConfigClient } from './config-client.ts';
@@ -11,6 +11,7 @@ import type { Connection } from './connection.ts';
 import { createGeneration, type Generation } from './generation.ts';
 import { healthCheck } from './health.ts';
 import { createKeysClient, type KeysClient } from './keys-client.ts';
+import { createUsageClient, type UsageClient } from './usage-client.ts';
 
 /** What to ask: the proto's GenerateRequest, of which only `messages` is needed. */
 export type GenerateInput = DeepPartial<GenerateRequest>;
@@ -26,14 +27,27 @@ export interface ModelFilter {
   readonly filter?: string | undefined;
 }
 
+/** How to go on with a generation. */
+export interface ResumeOptions extends CallOptions {
+  /** The `seq` of the last event that was received: what comes behind it is sent. Unset is from the first event. */
+  readonly afterSeq?: bigint | undefined;
+}
+
 /** A Tollgate daemon, as its clients see it. Every method rejects with a TollgateError. */
 export interface Tollgate extends Disposable {
   /** Where the daemon answers: `unix:/path` or `host:port`. */
   readonly address: string;
   /** Asks a model. Nothing is sent before the Generation is used. */
   generate(request: GenerateInput, options?: CallOptions): Generation;
+  /**
+   * Goes on with a generation whose stream broke, by the `generationId` of its `attemptStarted`. With `afterSeq`, `text()` and `message()` hold
+   * only what comes behind it. Rejects with RESUME_EXPIRED when those events are no longer held, and with GENERATION_NOT_FOUND.
+   */
+  resume(generationId: string, options?: ResumeOptions): Generation;
   /** Turns texts into vectors. `model` and `inputs` are needed. */
   embed(request: EmbedInput, options?: CallOptions): Promise<EmbedResponse>;
+  /** Whom `generate` would ask while none answers, in order, and who would be passed over and why. Asks nobody. `messages` may be left out. */
+  planRoute(request: GenerateInput, options?: CallOptions): Promise<PlannedAttempt[]>;
   /** All pages of models as one, with the providers that could not be asked. */
   listModels(filter?: ModelFilter, options?: CallOptions): Promise<Pick<ListModelsResponse, 'models' | 'unlistedProviders'>>;
   /** Whom this client's token stands for. */
@@ -48,6 +62,8 @@ export interface Tollgate extends Disposable {
   readonly keys: KeysClient;
   /** The config file. */
   readonly config: ConfigClient;
+  /** What was used and what it cost. */
+  readonly usage: UsageClient;
   /** Whether the daemon takes calls: false while it stops. Needs no token. */
   ready(options?: CallOptions): Promise<boolean>;
   /** Ends the connection. Generations that run are cut. */
@@ -66,6 +82,12 @@ export function createTollgate(connection: Connection): Tollgate {
       request.pageToken = page.nextPageToken;
     } while (request.pageToken !== '');
     return { models, unlistedProviders: [...unlisted.values()] };
+  }
+
+  async function* resumed(request: ResumeGenerationRequest, options: CallOptions): AsyncGenerator<GenerateResponse, void> {
+    for await (const { response } of serverStream(connection, GenerateServiceService.resumeGeneration, request, options)) {
+      if (response !== undefined) yield response;
+    }
   }
 
   async function listTokens(options: CallOptions = {}): Promise<Token[]> {
@@ -90,7 +112,11 @@ export function createTollgate(connection: Connection): Tollgate {
         options.signal,
       );
     },
+    resume(generationId, { afterSeq, ...options } = {}) {
+      return createGeneration((signal) => resumed(ResumeGenerationRequest.fromPartial({ generationId, afterSeq }), { ...options, signal }), options.signal);
+    },
     embed: (request, options) => unary(connection, GenerateServiceService.embed, EmbedRequest.fromPartial(request), options),
+    planRoute: async (request, options) => (await unary(connection, GenerateServiceService.planRoute, PlanRouteRequest.fromPartial({ request }), options)).attempts,
     listModels,
     whoAmI: (options) => unary(connection, AccessServiceService.whoAmI, {}, options),
     createToken: (request, options) => unary(connection, AccessServiceService.createToken, CreateTokenRequest.fromPartial(request), options),
@@ -98,6 +124,7 @@ export function createTollgate(connection: Connection): Tollgate {
     revokeToken: (id, options) => unary(connection, AccessServiceService.revokeToken, { id }, options),
     keys: createKeysClient(connection),
     config: createConfigClient(connection),
+    usage: createUsageClient(connection),
     ready: (options) => unary(connection, healthCheck, null, options),
     close: () => connection.close(),
     [Symbol.dispose]: () => connection.close(),

@@ -1,4 +1,6 @@
 import type { IssuerConfig } from './issuer-config.ts';
+import type { PriceOverrides } from '../usage/prices/price-override.ts';
+import { DEFAULT_USAGE_CONFIG, type UsageConfig } from './usage-config.ts';
 
 /** The config, whole and valid: every default filled in, every span in milliseconds. */
 export interface Config {
@@ -15,6 +17,9 @@ export interface Config {
   readonly issuers: readonly IssuerConfig[];
   /** How long a daemon that a client started by itself lives without a call. null is for ever. */
   readonly idleExitMs: number | null;
+  readonly usage: UsageConfig;
+  /** Prices that count before every list. */
+  readonly prices: PriceOverrides;
 }
 
 export interface ListenConfig {
@@ -45,6 +50,10 @@ export interface RoutingConfig {
   /** Whether only providers on this machine may be asked, whatever a request says. */
   readonly localOnly: boolean;
   readonly maxAttempts: number;
+  /** Whether a provider that failed before any content may be asked again, within `maxAttempts`. */
+  readonly retries: boolean;
+  /** How work is spread: by provider instance, and by `instance/label` for its keys. */
+  readonly weights: Readonly<Record<string, number>>;
   readonly connectTimeoutMs: number;
   readonly firstTokenTimeoutMs: number;
   readonly idleTimeoutMs: number;
@@ -76,6 +85,8 @@ export const DEFAULT_CONFIG: Config = {
     preferLocal: true,
     localOnly: false,
     maxAttempts: 3,
+    retries: false,
+    weights: {},
     connectTimeoutMs: 5000,
     firstTokenTimeoutMs: 120_000,
     idleTimeoutMs: 60_000,
@@ -85,4 +96,6 @@ export const DEFAULT_CONFIG: Config = {
   keys: { store: 'auto' },
   issuers: [],
   idleExitMs: 30 * 60_000,
+  usage: DEFAULT_USAGE_CONFIG,
+  prices: {},
 };

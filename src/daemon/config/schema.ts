@@ -1,8 +1,11 @@
 import * as z from 'zod';
 import { DEFAULT_CONFIG, type Config, type ProviderConfig } from './config.ts';
+import { pricesSchema } from './price-schema.ts';
+import { toUsageConfig, usageSections } from './usage-schema.ts';
 import { DURATION, parseDuration } from '../../duration.ts';
 import { holdsKey } from '../mask-keys.ts';
 import { issuersSchema, toIssuer } from './issuer-schema.ts';
+import { weightsSchema } from './weights-schema.ts';
 
 /** The file's shape. `npm run gen` publishes it as `config.schema.json`; `loadConfig` reads with it. Imported only when there is a file. */
 const duration = z
@@ -47,8 +50,6 @@ const provider = z.strictObject({
     .describe('The environment variable that holds the key.'),
 });
 
-const empty = (what: string) => z.strictObject({}, { error: (issue) => (issue.code === 'unrecognized_keys' ? `${what} cannot be configured in this version` : undefined) }).default({});
-
 const count = (min: number, max: number) => z.int(`write a whole number from ${min} to ${max}`).min(min).max(max);
 
 export const configSchema = z.strictObject({
@@ -72,6 +73,8 @@ export const configSchema = z.strictObject({
       prefer_local: z.boolean().default(true),
       local_only: z.boolean().default(false),
       max_attempts: count(1, 16).default(3),
+      retries: z.boolean().default(false).describe('Whether a provider that failed before any content may be asked again, within max_attempts.'),
+      weights: weightsSchema,
       connect_timeout: duration.default('5s'),
       first_token_timeout: duration.default('120s'),
       idle_timeout: duration.default('60s'),
@@ -98,11 +101,8 @@ export const configSchema = z.strictObject({
   auto_start: z
     .strictObject({ idle_exit: duration.nullable().default('30m').describe('How long a daemon that a client started by itself lives without a call. null is for ever.') })
     .prefault({}),
-  tiers: empty('tiers'),
-  clients: empty('clients'),
-  prices: empty('prices'),
-  retention: empty('retention'),
-  upgrade_url: z.literal('', 'upgrade_url cannot be configured in this version').default(''),
+  prices: pricesSchema,
+  ...usageSections,
 });
 
 type ConfigFile = z.output<typeof configSchema>;
@@ -132,6 +132,8 @@ export function toConfig(file: ConfigFile): Config {
       preferLocal: routing.prefer_local,
       localOnly: routing.local_only,
       maxAttempts: routing.max_attempts,
+      retries: routing.retries,
+      weights: routing.weights,
       connectTimeoutMs: ms(routing.connect_timeout),
       firstTokenTimeoutMs: ms(routing.first_token_timeout),
       idleTimeoutMs: ms(routing.idle_timeout),
@@ -146,5 +148,7 @@ export function toConfig(file: ConfigFile): Config {
     keys: { store: file.keys.store },
     issuers: file.issuers.map(toIssuer),
     idleExitMs: file.auto_start.idle_exit === null ? null : ms(file.auto_start.idle_exit),
+    usage: toUsageConfig(file),
+    prices: file.prices,
   };
 }

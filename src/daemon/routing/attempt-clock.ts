@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { Failure } from '../failure.ts';
 
 /** How long one attempt may take, in milliseconds. */
@@ -21,46 +22,49 @@ export class AttemptClock {
   readonly #limits: AttemptLimits;
   readonly #onExpire: (failure: Failure) => void;
   readonly #provider: string;
+  readonly #clock: Clock;
   #phase: 'connecting' | 'waiting' | 'streaming' = 'connecting';
-  #since = performance.now();
+  #since: number;
   #pausedAt: number | undefined;
-  #phaseTimer: NodeJS.Timeout | undefined;
-  readonly #attemptTimer: NodeJS.Timeout | undefined;
+  #stopPhase = (): void => {};
+  readonly #stopAttempt: () => void = () => {};
 
-  constructor(provider: string, limits: AttemptLimits, onExpire: (failure: Failure) => void) {
+  constructor(provider: string, limits: AttemptLimits, clock: Clock, onExpire: (failure: Failure) => void) {
     this.#provider = provider;
     this.#limits = limits;
+    this.#clock = clock;
     this.#onExpire = onExpire;
+    this.#since = clock.monotonicMs();
     this.#arm(limits.connectMs);
     const { attemptMs } = limits;
-    if (attemptMs !== null) this.#attemptTimer = setTimeout(() => this.#expire(new Failure('ATTEMPT_TIMEOUT', `${provider} did not finish within ${seconds(attemptMs)} (attempt_timeout)`)), attemptMs);
+    if (attemptMs !== null) this.#stopAttempt = clock.after(attemptMs, () => this.#expire(new Failure('ATTEMPT_TIMEOUT', `${provider} did not finish within ${seconds(attemptMs)} (attempt_timeout)`)));
   }
 
   accepted(): void {
     this.#phase = 'waiting';
-    this.#since = performance.now();
+    this.#since = this.#clock.monotonicMs();
     this.#arm(this.#limits.firstTokenMs);
   }
 
   content(): void {
-    this.#since = performance.now();
+    this.#since = this.#clock.monotonicMs();
     if (this.#phase === 'streaming') return;
     this.#phase = 'streaming';
     this.#arm(this.#limits.idleMs);
   }
 
   pause(): void {
-    this.#pausedAt = performance.now();
+    this.#pausedAt = this.#clock.monotonicMs();
   }
 
   resume(): void {
     this.#pausedAt = undefined;
-    this.#since = performance.now();
+    this.#since = this.#clock.monotonicMs();
   }
 
   stop(): void {
-    clearTimeout(this.#phaseTimer);
-    clearTimeout(this.#attemptTimer);
+    this.#stopPhase();
+    this.#stopAttempt();
   }
 
   #limitMs(): number {
@@ -69,13 +73,13 @@ export class AttemptClock {
   }
 
   #arm(ms: number): void {
-    clearTimeout(this.#phaseTimer);
-    this.#phaseTimer = setTimeout(() => this.#check(), ms);
+    this.#stopPhase();
+    this.#stopPhase = this.#clock.after(ms, () => this.#check());
   }
 
   #check(): void {
     const limitMs = this.#limitMs();
-    const left = limitMs - (performance.now() - this.#since);
+    const left = limitMs - (this.#clock.monotonicMs() - this.#since);
     if (this.#pausedAt !== undefined) this.#arm(limitMs);
     else if (left > 1) this.#arm(left);
     else this.#expire(this.#failure(limitMs));

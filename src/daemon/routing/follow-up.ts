@@ -1,5 +1,5 @@
 import type { Failure, Reason } from '../failure.ts';
-import type { PlannedAttempt, Route } from './plan-route.ts';
+import type { Route } from './plan-route.ts';
 import { isRetryable } from './provider-failure.ts';
 import type { Candidate } from './resolve-model.ts';
 
@@ -17,16 +17,21 @@ export function afterCandidate({ attempts }: Route, at: number): number {
   return next < 0 ? attempts.length : next;
 }
 
-const canBeAsked = ({ skip }: PlannedAttempt): boolean => skip === undefined;
+/** A part of a route: `to` is behind its end. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
+}
 
 /**
- * Which attempt may follow the failed one: another key of the same provider and model when it was the key's failure, else the next
- * provider or model where the route allows that. `failures` are those of this provider and model. undefined when none may.
+ * Which part of the route may follow the failed attempt: the other keys of the same provider and model when it was the key's failure, and
+ * the next providers and models where the route allows that. `failures` are those of this provider and model. Empty when nothing may.
  */
-export function followUp(route: Route, at: number, failures: readonly Failure[]): number | undefined {
+export function followUp(route: Route, at: number, failures: readonly Failure[], isAbsent = false): Stretch {
   const beyond = afterCandidate(route, at);
   const last = failures.at(-1);
-  if (last !== undefined && isOfTheKey(last) && at + 1 < beyond) return at + 1;
-  const mayGoOn = route.mayGoOn && failures.some(isRetryable) && route.attempts.slice(beyond).some(canBeAsked);
-  return mayGoOn ? beyond : undefined;
+  const isOfKey = last !== undefined && isOfTheKey(last);
+  // What one key's failure allowed, the caller's own mistake, which came to light with the next key, ends.
+  const mayPass = last !== undefined && (isOfKey || isRetryable(last)) && failures.some(isRetryable);
+  return { from: isOfKey && !isAbsent ? at + 1 : beyond, to: route.mayGoOn && mayPass ? route.attempts.length : beyond };
 }

@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import { notGranted } from '../access/grants.ts';
+import { notInTier } from '../access/tier-grants.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../failure.ts';
 import type { ProviderKey } from '../keys/secrets.ts';
@@ -17,7 +18,10 @@ export interface RouteRequest {
   readonly localOnly: boolean;
 }
 
-export type PlannedAttempt = Candidate & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
+/** Which rule put a provider and model on a route. */
+export type Because = 'asked' | 'alias' | 'fallback_models' | 'fallback_order';
+
+export type PlannedAttempt = Candidate & { readonly because?: Because } & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
 
 export interface Route {
   /** One for each provider, model and key. */
@@ -35,7 +39,18 @@ export interface World {
   readonly readiness: (instance: ProviderInstance) => Promise<Readiness>;
 }
 
-const keepFirst = (candidates: readonly Candidate[]): readonly Candidate[] =>
+type Reasoned = Candidate & { readonly because: Because };
+
+const withReason = (candidates: readonly Candidate[], because: Because): readonly Reasoned[] => candidates.map((candidate) => ({ ...candidate, because }));
+
+/** How the model that was asked for came to mean what it does. */
+function reasonOf(model: string, { aliases, defaultModel }: Config): Because {
+  const id = model === '' ? defaultModel : model;
+  if (Object.hasOwn(aliases, id)) return 'alias';
+  return id === 'auto' ? 'fallback_order' : 'asked';
+}
+
+const keepFirst = (candidates: readonly Reasoned[]): readonly Reasoned[] =>
   candidates.filter((candidate, at) => candidates.findIndex(({ instance, model }) => instance === candidate.instance && model === candidate.model) === at);
 
 /**
@@ -48,7 +63,7 @@ export async function planRoute(request: RouteRequest, world: World): Promise<Ro
   const named = request.fallbackModels.map((model) => resolveModel(model, config, registry).candidates);
   const allowFallback = request.allowFallback ?? config.routing.allowFallback;
   const order = allowFallback ? resolveModel('auto', { ...config, aliases: {} }, registry).candidates : [];
-  const candidates = keepFirst([...asked.candidates, ...named.flat(), ...order]);
+  const candidates = keepFirst([...withReason(asked.candidates, reasonOf(request.model, config)), ...withReason(named.flat(), 'fallback_models'), ...withReason(order, 'fallback_order')]);
   const localOnly = request.localOnly || config.routing.localOnly;
 
   const attempts = await Promise.all(
@@ -56,7 +71,7 @@ export async function planRoute(request: RouteRequest, world: World): Promise<Ro
       const { instance, model } = candidate;
       const skipped = (skip: Failure): readonly PlannedAttempt[] => [{ ...candidate, skip }];
       if (model === '') return skipped(new Failure('SETTING_MISSING', `${instance.name} has no default model for auto: set providers.${instance.name}.default_model in the config, or ask for ${instance.name}/<model>`, { metadata: { provider: instance.name, settings: 'default_model' } }));
-      const refused = notGranted(caller, instance.name, model);
+      const refused = notGranted(caller, instance.name, model) ?? notInTier(config.usage, caller, instance.name, model);
       if (refused !== undefined) return skipped(refused);
       if (localOnly && !instance.isLocal) return skipped(new Failure('NO_CANDIDATE_FITS', `${instance.name} is not on this machine, and only local providers are allowed`, { metadata: { provider: instance.name } }));
       const readiness = await world.readiness(instance);

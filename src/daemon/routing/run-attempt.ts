@@ -3,6 +3,7 @@ import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts'
 import { clip } from '../../plugins/kit/clip.ts';
 import { redact } from '../../plugins/kit/redact.ts';
 import { ProviderError, type ProviderEvent } from '../../plugins/provider.ts';
+import type { Clock } from '../clock.ts';
 import { Failure } from '../failure.ts';
 import type { ProviderKey } from '../keys/secrets.ts';
 import { AttemptClock, type AttemptLimits } from './attempt-clock.ts';
@@ -20,6 +21,7 @@ export interface AttemptInput {
   readonly key: ProviderKey | undefined;
   readonly request: GenerateRequest;
   readonly limits: AttemptLimits;
+  readonly clock: Clock;
   /** Fires, with a Failure as its reason, when the caller went away or its time is over. */
   readonly signal: AbortSignal;
   onAccepted(ignoredFields: readonly string[]): Room;
@@ -55,7 +57,7 @@ export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
   const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
-  const clock = new AttemptClock(name, input.limits, (failure) => controller.abort(failure));
+  const clock = new AttemptClock(name, input.limits, input.clock, (failure) => controller.abort(failure));
 
   const waitFor = async (room: Promise<void>): Promise<void> => {
     clock.pause();

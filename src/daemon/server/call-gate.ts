@@ -3,9 +3,10 @@ import { DEV_CALLER, type Caller } from '../access/caller.ts';
 import type { TokenVerifier } from '../access/token-verifier.ts';
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import { callSession } from './call-session.ts';
 import { toStatus } from './rpc-error.ts';
 import { runningCalls, type RunningCall } from './running-calls.ts';
-import { REQUIREMENTS } from './scopes.ts';
+import { meets, REQUIREMENTS } from './scopes.ts';
 
 const BEARER = /^Bearer ([^\s]+)$/i;
 
@@ -94,10 +95,9 @@ export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGa
 
   const checkScope = (path: string, caller: Caller): void => {
     const requirement = REQUIREMENTS[path];
-    if (verifier === undefined || requirement === 'any token') return;
-    if (requirement === undefined || requirement === 'nothing' || !caller.scopes.has(requirement)) {
-      throw new Failure('SCOPE_MISSING', `the token of "${caller.client}" lacks the scope "${requirement ?? 'unknown'}" that ${path} needs`, { metadata: { scope: requirement ?? '', client: caller.client } });
-    }
+    if (verifier === undefined || (requirement !== 'nothing' && meets(requirement, caller.scopes))) return;
+    const scope = typeof requirement === 'object' ? (requirement[0] ?? '') : (requirement ?? '');
+    throw new Failure('SCOPE_MISSING', `the token of "${caller.client}" lacks the scope "${scope}" that ${path} needs`, { metadata: { scope, client: caller.client } });
   };
 
   const interceptor: ServerInterceptor = ({ path }, call) => {
@@ -128,7 +128,8 @@ export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGa
     };
     const letIn = (caller: Caller, metadata: Metadata, go: (metadata: Metadata) => void): void => {
       checkScope(path, caller);
-      mine = { caller, end: refuse };
+      const session = callSession(call);
+      mine = { caller, end: refuse, isConnectionLost: () => session?.destroyed === true };
       admitted.set(metadata, mine);
       calls.add(mine);
       onAdmitted(call.getPeer());

@@ -1,7 +1,6 @@
 import type { Duration } from '../../gen/google/protobuf/duration.ts';
 import { ToolChoice_Mode } from '../../gen/tollgate/v1/content.ts';
 import { RoutingOptions_OnInterrupt, type GenerateRequest, type RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
-import { Failure } from '../failure.ts';
 import { holdsKey } from '../mask-keys.ts';
 import { checkMessages } from './check-messages.ts';
 import { durationMs } from '../../duration.ts';
@@ -10,7 +9,9 @@ import { Violations } from './violations.ts';
 
 const MAX_SPAN_MS = 86_400_000;
 const TOOL_NAME = /^[^\s]{1,128}$/;
+const IDEMPOTENCY_KEY = /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]{1,128}$/u;
 const MODES: readonly number[] = Object.values(ToolChoice_Mode);
+const ON_INTERRUPTS: readonly number[] = Object.values(RoutingOptions_OnInterrupt);
 
 const within = (min: number, max: number) => (value: number): boolean => Number.isFinite(value) && value >= min && value <= max;
 
@@ -54,6 +55,9 @@ function checkRouting(routing: RoutingOptions | undefined, violations: Violation
   span('attempt_timeout', routing.attemptTimeout);
   span('first_token_timeout', routing.firstTokenTimeout);
   span('idle_timeout', routing.idleTimeout);
+  span('hedge_after', routing.hedgeAfter);
+  violations.checkSet(routing.maxCostPicoUsd, (value) => value >= 0n, 'routing.max_cost_pico_usd', 'must not be negative');
+  violations.check(ON_INTERRUPTS.includes(routing.onInterrupt), 'routing.on_interrupt', 'is not a known word');
   for (const [at, model] of routing.fallbackModels.entries()) {
     violations.check(model !== '', `routing.fallback_models[${at}]`, 'must not be empty');
     violations.check(!holdsKey(model), `routing.fallback_models[${at}]`, 'this looks like a key; nobody was asked');
@@ -62,6 +66,7 @@ function checkRouting(routing: RoutingOptions | undefined, violations: Violation
 
 function checkWords(request: GenerateRequest, violations: Violations): void {
   violations.check(Buffer.byteLength(request.model) <= 512, 'model', 'must be at most 512 bytes');
+  violations.check(request.idempotencyKey === '' || IDEMPOTENCY_KEY.test(request.idempotencyKey), 'idempotency_key', 'must be 1 to 128 printable characters');
   violations.check(!holdsKey(request.model), 'model', 'this looks like a key; nobody was asked');
   const labels = Object.entries(request.labels);
   violations.check(labels.length <= 16, 'labels', 'at most 16 are allowed');
@@ -69,23 +74,10 @@ function checkWords(request: GenerateRequest, violations: Violations): void {
   for (const [type, json] of Object.entries(request.providerOptionsJson)) violations.check(isJsonObject(json), `provider_options_json["${type}"]`, 'must be a JSON object');
 }
 
-/** What the request may say and this version does not do. Doing without would change what it costs or means, so it is refused. */
-function checkSupported({ idempotencyKey, routing }: GenerateRequest): void {
-  const refused = [
-    idempotencyKey === '' ? undefined : 'idempotency_key',
-    routing?.hedgeAfter === undefined ? undefined : 'routing.hedge_after',
-    routing?.maxCostPicoUsd === undefined ? undefined : 'routing.max_cost_pico_usd',
-    routing?.onInterrupt === RoutingOptions_OnInterrupt.CONTINUE ? 'routing.on_interrupt' : undefined,
-  ].filter((field) => field !== undefined);
-  if (refused.length === 0) return;
-  throw new Failure('NOT_SUPPORTED', `this version of Tollgate does not support ${refused.join(', ')}; leave it out`, {
-    violations: refused.map((field) => ({ field, description: 'not supported by this version' })),
-  });
-}
-
-/** Checks that a request is whole. Throws REQUEST_INVALID naming every wrong field, or NOT_SUPPORTED. */
-export function checkGenerateRequest(request: GenerateRequest): void {
+/** Checks that a request is whole; a plan needs no messages. Throws REQUEST_INVALID naming every wrong field. */
+export function checkGenerateRequest(request: GenerateRequest, needsMessages = true): void {
   const violations = new Violations();
+  violations.check(!needsMessages || request.messages.length > 0, 'messages', 'at least one message is needed');
   checkMessages(request.messages, violations);
   checkSampling(request, violations);
   checkTools(request, violations);
@@ -93,5 +85,4 @@ export function checkGenerateRequest(request: GenerateRequest): void {
   checkRouting(request.routing, violations);
   checkWords(request, violations);
   violations.throwIfAny();
-  checkSupported(request);
 }

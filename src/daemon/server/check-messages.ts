@@ -52,7 +52,6 @@ function checkPart(part: Part, role: Role, path: string, calls: Set<string>, vio
 
 /** Checks a conversation: roles, the parts that are legal in each, and that each tool result answers an earlier call. */
 export function checkMessages(messages: readonly Message[], violations: Violations): void {
-  violations.check(messages.length > 0, 'messages', 'at least one message is needed');
   const calls = new Set<string>();
   for (const [at, message] of messages.entries()) {
     const path = `messages[${at}]`;

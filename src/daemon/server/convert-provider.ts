@@ -2,6 +2,8 @@ import { KeySource, KeyState, Provider_Kind, type Key, type KeyStore, type Provi
 import type { KeyRecord, KeyStoreStatus } from '../keys/key-ring.ts';
 import type { KeyOrigin } from '../keys/secrets.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
+import type { HealthBook } from '../routing/health-book.ts';
+import { toHealth } from './convert-health.ts';
 
 const SOURCES: Readonly<Record<KeyOrigin, KeySource>> = {
   keychain: KeySource.KEYCHAIN,
@@ -32,10 +34,11 @@ const noKey = ({ keyRequired, keyEnvNames }: ProviderInstance): Key => ({
   envName: keyEnvNames[0] ?? '',
 });
 
-/** A configured provider and what is known of its keys, in the service's words. */
-export function toProvider(configured: ProviderInstance, records: readonly KeyRecord[]): Provider {
+/** A configured provider, and what is known of its keys and their calls, in the service's words. */
+export function toProvider(configured: ProviderInstance, records: readonly KeyRecord[], health: HealthBook): Provider {
   const { manifest } = configured.provider;
   const { baseUrl, settings } = configured.instance;
+  const keys = records.length === 0 ? [noKey(configured)] : records.map(keyOf);
   const defaults = new Map(manifest.settings.map(({ name, defaultValue }) => [name, defaultValue]));
   return {
     name: configured.name,
@@ -49,10 +52,11 @@ export function toProvider(configured: ProviderInstance, records: readonly KeyRe
     settings: Object.fromEntries(Object.entries(settings).filter(([name, value]) => defaults.get(name) !== value)),
     kind: Provider_Kind.BUILT_IN,
     pluginVersion: manifest.version,
-    keys: records.length === 0 ? [noKey(configured)] : records.map(keyOf),
+    keys,
     missingSettings: [...configured.missingSettings],
     availableSettings: manifest.settings.map(({ name, description, required, values }) => ({ name, description, required, values })),
     baseUrl,
+    health: toHealth(keys.map(({ label }) => health.report({ provider: configured.name, label }))),
   };
 }
 

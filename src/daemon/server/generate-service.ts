@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ServerWritableStream } from '@grpc/grpc-js';
 import { Attempt_Outcome, FinishReason, type Attempt } from '../../gen/tollgate/v1/content.ts';
 import type { EmbedRequest, EmbedResponse, GenerateRequest, GenerateResponse, ListModelsRequest, ListModelsResponse, RoutingOptions } from '../../gen/tollgate/v1/generate_service.ts';
@@ -5,6 +6,8 @@ import type { Caller } from '../access/caller.ts';
 import { notGranted } from '../access/grants.ts';
 import type { Config } from '../config/config.ts';
 import { Failure } from '../failure.ts';
+import type { GenerationStream } from '../generations/generation-stream.ts';
+import type { Generations } from '../generations/generations.ts';
 import type { KeyRing } from '../keys/key-ring.ts';
 import { ModelLists } from '../plugins/model-lists.ts';
 import type { Registry } from '../plugins/registry.ts';
@@ -12,12 +15,20 @@ import type { AttemptLimits } from '../routing/attempt-clock.ts';
 import { Generation } from '../routing/generation.ts';
 import { planRoute, type Route, type RouteRequest } from '../routing/plan-route.ts';
 import { readinessOf } from '../routing/readiness.ts';
+import type { GenerationAccount } from '../usage/generation-account.ts';
+import type { Usage } from '../usage/open-usage.ts';
+import { embedSize, generateSize } from '../usage/prices/request-size.ts';
+import { spreadRoute } from '../routing/spread-route.ts';
+import type { Traffic } from '../routing/traffic.ts';
+import { withinCost } from '../routing/within-cost.ts';
 import type { Admission } from './admission.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import { durationMs } from '../../duration.ts';
 import { embed } from './embed.ts';
-import { EventWriter } from './event-writer.ts';
+import { followGeneration } from './follow-generation.ts';
 import { collectModels } from './list-models.ts';
+import { resumeGeneration } from './resume-generation.ts';
+import { planRouteRpc } from './plan-route.ts';
 import type { CallScope, Decoded } from './serve.ts';
 
 /** How long a generation may take when its caller sets no deadline. */
@@ -29,6 +40,9 @@ export interface GenerateServiceParts {
   readonly registry: () => Registry;
   readonly secrets: KeyRing;
   readonly admission: Admission;
+  readonly usage: Usage;
+  readonly traffic: Traffic;
+  readonly generations: Generations;
 }
 
 function limitsOf({ routing }: Config, asked: RoutingOptions | undefined): AttemptLimits {
@@ -48,37 +62,55 @@ const steps = (attempts: readonly Attempt[]): readonly string[] =>
   attempts.map(({ provider, model, outcome, reason }) => `${provider}/${model} ${OUTCOME_WORDS.get(outcome) ?? ''}${reason === '' ? '' : ` ${reason}`}`);
 
 /** The GenerateService's handlers. */
-export function generateService({ config, registry, secrets, admission }: GenerateServiceParts) {
+export function generateService({ config, registry, secrets, admission, usage, traffic, generations }: GenerateServiceParts) {
   const lists = new ModelLists();
   const judge: KeyRing['judge'] = (instance, key, verdict) => secrets.judge(instance, key, verdict);
   const plan = (request: RouteRequest, snapshot: Config, caller: Caller): Promise<Route> =>
     planRoute(request, { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) });
 
-  const generate = async (request: GenerateRequest, scope: CallScope, call: ServerWritableStream<Decoded<GenerateRequest>, GenerateResponse>): Promise<void> => {
-    const { caller, signal, log } = scope;
+  const routeOf = async (request: GenerateRequest, snapshot: Config, caller: Caller): Promise<Route> => {
+    const { fallbackModels = [], allowFallback, localOnly = false, maxCostPicoUsd } = request.routing ?? {};
+    const planned = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
+    const isAlias = Object.hasOwn(snapshot.aliases, request.model === '' ? snapshot.defaultModel : request.model);
+    const route = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
+    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, request, await usage.prices());
+  };
+
+  /** Where nobody can be called there is nothing to write down. */
+  const accountFor = (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<GenerationAccount> | undefined => {
+    if (route.attempts.every(({ skip }) => skip !== undefined)) return undefined;
+    const { model, labels, maxOutputTokens } = request;
+    return usage.accountFor({ generationId, caller, model, labels, route, size: generateSize(request), maxOutputTokens, isEmbedding: false });
+  };
+
+  /** Does a generation, whoever reads it. */
+  const work = async (request: GenerateRequest, { caller, log, deadlineMs }: CallScope, stream: GenerationStream): Promise<void> => {
     const startMs = performance.now();
     const spent = (): number => Math.round(performance.now() - startMs);
-    checkGenerateRequest(request);
     const snapshot = config();
-    const { fallbackModels = [], allowFallback, localOnly = false } = request.routing ?? {};
-    const route = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
-    const leave = await admission.enter(caller.client, signal);
-    const writer = new EventWriter(call, signal, (failure) => scope.abort(failure));
-    const generation = new Generation({ request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, judge, signal, emit: (event) => writer.emit(event) });
+    const route = await routeOf(request, snapshot, caller);
+    stream.onRead(await admission.enter(caller.client, stream.signal));
+    const id = `gen_${randomUUID()}`;
+    stream.id = id;
+    let generation: Generation | undefined;
     try {
-      const { attempts, usage, finish } = await generation.run();
-      await writer.drained();
-      signal.throwIfAborted();
-      const [input, output] = [usage?.inputTokens, usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
-      log.info({ rpc: 'Generate', client: caller.client, generation: generation.id, model: request.model, attempts: steps(attempts), finish: FINISH_WORDS.get(finish.finishReason), input_tokens: input, output_tokens: output, ms: spent() }, 'generated');
+      const account = await accountFor(id, request, route, caller);
+      generation = new Generation({ id, account, request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, retries: snapshot.routing.retries, deadlineMs, traffic, judge, signal: stream.signal, emit: (event) => stream.emit(event) });
+      const done = await generation.run();
+      const [input, output] = [done.usage?.inputTokens, done.usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
+      log.info({ rpc: 'Generate', client: caller.client, generation: id, model: request.model, attempts: steps(done.attempts), finish: FINISH_WORDS.get(done.finish.finishReason), input_tokens: input, output_tokens: output, ms: spent() }, 'generated');
     } catch (error) {
       const reason = error instanceof Failure ? error.reason : 'INTERNAL';
-      log.warn({ rpc: 'Generate', client: caller.client, generation: generation.id, model: request.model, attempts: steps(generation.record().attempts), reason, ms: spent() }, 'generation failed');
+      log.warn({ rpc: 'Generate', client: caller.client, generation: id, model: request.model, attempts: steps(generation?.record().attempts ?? []), reason, ms: spent() }, 'generation failed');
       throw error;
-    } finally {
-      writer.close();
-      leave();
     }
+  };
+
+  const generate = async (request: GenerateRequest, scope: CallScope, call: ServerWritableStream<Decoded<GenerateRequest>, GenerateResponse>): Promise<void> => {
+    checkGenerateRequest(request);
+    scope.signal.throwIfAborted();
+    const stream = generations.open(scope.caller.client, request, (opened) => work(request, scope, opened));
+    await followGeneration(stream, undefined, (response, done) => call.write(response, done), scope);
   };
 
   const listModels = async (request: ListModelsRequest, { caller, signal }: CallScope): Promise<ListModelsResponse> => {
@@ -89,9 +121,14 @@ export function generateService({ config, registry, secrets, admission }: Genera
 
   const embedTexts = (request: EmbedRequest, scope: CallScope): Promise<EmbedResponse> => {
     const snapshot = config();
-    const planEmbed = async (model: string) => ({ route: await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, scope.caller), maxAttempts: snapshot.routing.maxAttempts, judge });
+    const { caller } = scope;
+    const planEmbed = async (model: string) => {
+      const route = await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller);
+      const account = (generationId: string) => usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true });
+      return { route, maxAttempts: snapshot.routing.maxAttempts, judge, account };
+    };
     return embed(request, planEmbed, scope);
   };
 
-  return { generate, listModels, embed: embedTexts };
+  return { generate, resumeGeneration: resumeGeneration(generations), listModels, embed: embedTexts, planRoute: planRouteRpc({ config, usage, traffic, routeOf }) };
 }

@@ -4,6 +4,7 @@ import { AccessServiceService } from '../../gen/tollgate/v1/access_service.ts';
 import { ConfigServiceService } from '../../gen/tollgate/v1/config_service.ts';
 import { GenerateServiceService } from '../../gen/tollgate/v1/generate_service.ts';
 import { KeysServiceService } from '../../gen/tollgate/v1/keys_service.ts';
+import { UsageServiceService } from '../../gen/tollgate/v1/usage_service.ts';
 import type { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { accessService, type AccessServiceParts } from './access-service.ts';
@@ -16,6 +17,8 @@ import { healthService } from './health-service.ts';
 import { KEYS_MS, keysService, type KeysServiceParts } from './keys-service.ts';
 import { reflectionService } from './reflection-service.ts';
 import { serverStream, tolerant, unary, type Serving } from './serve.ts';
+import { usageRpcs } from './usage-rpcs.ts';
+import { usageService } from './usage-service.ts';
 
 export interface GrpcServerParts extends GenerateServiceParts, KeysServiceParts, ConfigServiceParts, AccessServiceParts {
   readonly log: Logger;
@@ -59,12 +62,13 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const access = accessService(parts);
   const keys = keysService(parts);
   const config = configService(parts);
-  const names = serviceNames([GenerateServiceService, KeysServiceService, ConfigServiceService, AccessServiceService, HEALTH_SERVICE, REFLECTION_SERVICE, REFLECTION_ALPHA_SERVICE]);
+  const usage = usageService({ ...parts, ...parts.usage });
+  const names = serviceNames([GenerateServiceService, KeysServiceService, UsageServiceService, ConfigServiceService, AccessServiceService, HEALTH_SERVICE, REFLECTION_SERVICE, REFLECTION_ALPHA_SERVICE]);
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
-      { generate: tolerant(GenerateServiceService.generate, GENERATE_SHAPE), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed) },
-      { generate: serverStream(serving, GENERATE_MS, generate.generate), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS) },
+      { generate: tolerant(GenerateServiceService.generate, GENERATE_SHAPE), resumeGeneration: tolerant(GenerateServiceService.resumeGeneration), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed), planRoute: tolerant(GenerateServiceService.planRoute, { 1: GENERATE_SHAPE }) },
+      { generate: serverStream(serving, GENERATE_MS, generate.generate), resumeGeneration: serverStream(serving, GENERATE_MS, generate.resumeGeneration), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS), planRoute: unary(serving, generate.planRoute) },
     ],
     [
       {
@@ -82,6 +86,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
         setKey: tolerant(KeysServiceService.setKey),
         removeKey: tolerant(KeysServiceService.removeKey),
         validateKey: tolerant(KeysServiceService.validateKey),
+        resetHealth: tolerant(KeysServiceService.resetHealth),
         lock: tolerant(KeysServiceService.lock),
         unlock: tolerant(KeysServiceService.unlock),
       },
@@ -91,6 +96,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
         setKey: unary(serving, keys.setKey, KEYS_MS),
         removeKey: unary(serving, keys.removeKey, KEYS_MS),
         validateKey: unary(serving, keys.validateKey, KEYS_MS),
+        resetHealth: unary(serving, keys.resetHealth),
         lock: unary(serving, keys.lock, KEYS_MS),
         unlock: unary(serving, keys.unlock, KEYS_MS),
       },
@@ -99,6 +105,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
       { getConfig: tolerant(ConfigServiceService.getConfig), updateConfig: tolerant(ConfigServiceService.updateConfig) },
       { getConfig: unary(serving, config.getConfig), updateConfig: unary(serving, config.updateConfig) },
     ],
+    usageRpcs(serving, usage),
     [HEALTH_SERVICE, healthy.implementation],
     [REFLECTION_SERVICE, reflectionService(names)],
     [REFLECTION_ALPHA_SERVICE, reflectionService(names)],
@@ -115,6 +122,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
     },
     drain(graceMs) {
       healthy.stop();
+      usage.stop();
       injector.drain(graceMs);
     },
     abort(failure) {

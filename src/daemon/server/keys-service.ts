@@ -9,6 +9,8 @@ import {
   type Provider,
   type RemoveKeyRequest,
   type RemoveKeyResponse,
+  type ResetHealthRequest,
+  type ResetHealthResponse,
   type SetKeyRequest,
   type SetKeyResponse,
   type UnlockRequest,
@@ -21,6 +23,7 @@ import type { SigningKeySource } from '../access/signing-key-source.ts';
 import { checkKey, type KeyCheck } from '../keys/check-key.ts';
 import { keyMissing } from '../keys/key-missing.ts';
 import type { ProviderInstance } from '../plugins/provider-instance.ts';
+import type { Traffic } from '../routing/traffic.ts';
 import { Secret } from '../secret.ts';
 import { checkKeyText, checkLabel } from './check-key-fields.ts';
 import { toKeyStore, toProvider } from './convert-provider.ts';
@@ -31,6 +34,7 @@ import { Violations } from './violations.ts';
 
 export interface KeysServiceParts extends SetKeyParts {
   readonly signingKey: SigningKeySource;
+  readonly traffic: Traffic;
 }
 
 /** How long a call that asks a provider, or waits for a keychain, may take when its caller sets no deadline. */
@@ -45,8 +49,9 @@ const verdictOf = ({ verdict }: KeyCheck): Verdict => (verdict === undefined ? V
 /** The KeysService's handlers. */
 export function keysService(parts: KeysServiceParts) {
   const { secrets, registry } = parts;
+  const { health } = parts.traffic;
   const find = (name: string): ProviderInstance => findInstance(registry(), name);
-  const describe = async (configured: ProviderInstance): Promise<Provider> => toProvider(configured, await secrets.recordsOf(configured));
+  const describe = async (configured: ProviderInstance): Promise<Provider> => toProvider(configured, await secrets.recordsOf(configured), health);
 
   const listProviders = async (_request: ListProvidersRequest): Promise<ListProvidersResponse> => {
     const instances = [...registry().instances.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -59,6 +64,8 @@ export function keysService(parts: KeysServiceParts) {
   const set = async (request: SetKeyRequest, scope: CallScope): Promise<SetKeyResponse> => {
     const { provider, label, settings } = request;
     const check = await setKey(request, parts, scope);
+    // What was said of the key before says nothing of this one.
+    if (request.key !== '') health.reset(provider, label);
     scope.log.info({ rpc: 'SetKey', client: scope.caller.client, provider, label, key: request.key !== '', verdict: check?.verdict, settings: Object.keys(settings) }, 'set a key or settings');
     return { provider: await describe(find(provider)), verdict: check === undefined ? Verdict.UNSPECIFIED : verdictOf(check), message: check?.message ?? '', checkedWith: check?.checkedWith ?? '' };
   };
@@ -71,6 +78,7 @@ export function keysService(parts: KeysServiceParts) {
     const removed = PROVIDER_NAME.test(provider) && (await secrets.remove(provider, label));
     const configured = removed ? registry().instances.get(provider) : find(provider);
     if (!removed && configured !== undefined) throw await nothingToRemove(configured, label);
+    health.reset(provider, label);
     log.info({ rpc: 'RemoveKey', client: caller.client, provider, label }, 'removed a key');
     return { provider: configured === undefined ? undefined : await describe(configured) };
   };
@@ -103,6 +111,13 @@ export function keysService(parts: KeysServiceParts) {
     return check;
   };
 
+  const resetHealth = ({ provider }: ResetHealthRequest, { caller, log }: CallScope): ResetHealthResponse => {
+    if (provider === '') health.reset();
+    else health.reset(find(provider).name);
+    log.info({ rpc: 'ResetHealth', client: caller.client, provider }, 'forgot failures');
+    return {};
+  };
+
   const lock = async (_request: LockRequest, { caller, log }: CallScope): Promise<LockResponse> => {
     await secrets.lock();
     log.info({ rpc: 'Lock', client: caller.client }, 'locked the keys');
@@ -117,5 +132,5 @@ export function keysService(parts: KeysServiceParts) {
     return { keyStore: toKeyStore(await secrets.status()) };
   };
 
-  return { listProviders, getProvider, setKey: set, removeKey, validateKey, lock, unlock };
+  return { listProviders, getProvider, setKey: set, removeKey, validateKey, resetHealth, lock, unlock };
 }

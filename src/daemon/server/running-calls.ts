@@ -6,6 +6,8 @@ export interface RunningCall {
   readonly caller: Caller;
   /** Ends its work; set once a handler has it. */
   abort?: (failure: Failure) => void;
+  /** Whether it ended because its connection did. */
+  readonly isConnectionLost: () => boolean;
   /** Ends it, whatever its handler does. */
   readonly end: (failure: Failure) => void;
 }

@@ -1,5 +1,6 @@
-import type { handleServerStreamingCall, handleUnaryCall, Metadata, MethodDefinition, ServerWritableStream } from '@grpc/grpc-js';
+import type { handleClientStreamingCall, handleServerStreamingCall, handleUnaryCall, Metadata, MethodDefinition, ServerWritableStream } from '@grpc/grpc-js';
 import type { Caller } from '../access/caller.ts';
+import { systemClock } from '../clock.ts';
 import { Failure, invalidRequest } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { admittedCall } from './call-gate.ts';
@@ -14,6 +15,10 @@ export interface CallScope {
   readonly caller: Caller;
   /** Fires, with a Failure as its reason, when the caller went away or the time is over. */
   readonly signal: AbortSignal;
+  /** Whether the signal fired because the caller's connection was lost: it may not know, and come back. */
+  readonly connectionLost: boolean;
+  /** When its time is over, on the system clock that never goes back. */
+  readonly deadlineMs: number;
   readonly log: Logger;
   /** Ends the call's work with this failure. */
   abort(failure: Failure): void;
@@ -22,15 +27,15 @@ export interface CallScope {
 /** More fields than this are no request that a person's program makes. */
 const MAX_FIELDS = 100_000;
 
-/** Reads requests without throwing inside gRPC, which would answer INTERNAL for what is the caller's mistake. */
-export function tolerant<Request, Response>(definition: MethodDefinition<Request, Response>, shape: Shape = {}): MethodDefinition<Decoded<Request>, Response> {
+/** Reads requests without throwing inside gRPC, which would answer INTERNAL for what is the caller's mistake. One of more than `maxBytes` is not read. */
+export function tolerant<Request, Response>(definition: MethodDefinition<Request, Response>, shape: Shape = {}, maxBytes = Number.POSITIVE_INFINITY): MethodDefinition<Decoded<Request>, Response> {
   return {
     ...definition,
     requestSerialize: () => {
       throw new Error('the server serializes no requests');
     },
     requestDeserialize: (bytes) => {
-      if (countFields(bytes, shape) > MAX_FIELDS) return { malformed: true };
+      if (bytes.length > maxBytes || countFields(bytes, shape) > MAX_FIELDS) return { malformed: true };
       try {
         return { message: definition.requestDeserialize(bytes) };
       } catch {
@@ -58,7 +63,7 @@ interface GrpcCall {
   on(event: 'cancelled', listener: () => void): unknown;
 }
 
-/** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` when there is none. */
+/** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` (Infinity is never) when there is none. */
 function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): CallScope & { done(): void } {
   const admitted = admittedCall(call.metadata);
   const controller = new AbortController();
@@ -66,13 +71,17 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
   const deadline = Number(call.getDeadline());
   const tooLate = (): void => abort(new Failure('DEADLINE', 'the time of this call is over'));
   let over = false;
+  let connectionLost = false;
   call.on('cancelled', () => {
     // gRPC says it of every call, also of one that ended well.
     if (over) return;
     if (Date.now() >= deadline) tooLate();
-    else abort(new Failure('CANCELLED', 'the caller went away'));
+    else {
+      connectionLost = admitted.isConnectionLost();
+      abort(new Failure('CANCELLED', connectionLost ? "the caller's connection was lost" : 'the caller went away'));
+    }
   });
-  const timer = Number.isFinite(deadline) ? undefined : setTimeout(tooLate, maxMs);
+  const timer = Number.isFinite(deadline) || maxMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(tooLate, maxMs);
   running.add(abort);
   admitted.abort = abort;
   const done = (): void => {
@@ -80,7 +89,18 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
     clearTimeout(timer);
     running.delete(abort);
   };
-  return { caller: admitted.caller, signal: controller.signal, log, abort, done };
+  const deadlineMs = systemClock.monotonicMs() + (Number.isFinite(deadline) ? deadline - Date.now() : maxMs);
+  return {
+    caller: admitted.caller,
+    signal: controller.signal,
+    get connectionLost() {
+      return connectionLost;
+    },
+    deadlineMs,
+    log,
+    abort,
+    done,
+  };
 }
 
 function report(error: unknown, log: Logger): ReturnType<typeof toStatus> {
@@ -125,5 +145,38 @@ export const serverStream =
     run().then(
       () => call.end(),
       (error: unknown) => call.emit('error', report(error, serving.log)),
+    );
+  };
+
+async function* messagesOf<T>(call: AsyncIterable<Decoded<T>>, signal: AbortSignal): AsyncGenerator<T, void> {
+  try {
+    for await (const decoded of call) {
+      signal.throwIfAborted();
+      yield messageOf(decoded);
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+  signal.throwIfAborted();
+}
+
+/** Wraps a handler that reads many requests, each when it asks for it: what the caller sends ahead waits in its own window. */
+export const clientStream =
+  <Request, Response>(serving: Serving, maxMs: number, handler: (requests: AsyncIterable<Request>, scope: CallScope) => Promise<Response>): handleClientStreamingCall<Decoded<Request>, Response> =>
+  (call, reply) => {
+    const run = async (): Promise<Response> => {
+      const scope = scopeOf(call, maxMs, serving);
+      // A read that waits for the next request does not see the signal.
+      scope.signal.addEventListener('abort', () => call.destroy(), { once: true });
+      try {
+        return await handler(messagesOf(call, scope.signal), scope);
+      } finally {
+        scope.done();
+      }
+    };
+    run().then(
+      (response) => reply(null, response),
+      (error: unknown) => reply(report(error, serving.log)),
     );
   };

@@ -429,6 +429,52 @@ export interface Embedding {
   values: number[];
 }
 
+/** Which generation to go on with. */
+export interface ResumeGenerationRequest {
+  /** As AttemptStarted gave it. */
+  generationId: string;
+  /** The last event that was received: what comes behind it is sent. Unset is from the first event. */
+  afterSeq?: bigint | undefined;
+}
+
+/** One event of the generation. */
+export interface ResumeGenerationResponse {
+  /** The event, as Generate sent it or would have. */
+  response: GenerateResponse | undefined;
+}
+
+/** A request to plan. */
+export interface PlanRouteRequest {
+  /** What would be asked. Its messages may be empty. */
+  request: GenerateRequest | undefined;
+}
+
+/** The attempts, in order. */
+export interface PlanRouteResponse {
+  /** Those that would be made while none answers, and those that would be passed over. */
+  attempts: PlannedAttempt[];
+}
+
+/** An attempt that would be made or passed over. */
+export interface PlannedAttempt {
+  /** The provider instance. */
+  provider: string;
+  /** The provider's own model id. */
+  model: string;
+  /** The key, by its label. "" is the default key. */
+  keyLabel: string;
+  /** Why it would be passed over: a reason of docs/errors.md. Empty when it would be made. */
+  reason: string;
+  /** What that means, for people. */
+  message: string;
+  /** The most that it can cost. */
+  cost:
+    | Cost
+    | undefined;
+  /** Which rule put it here: "asked", "alias", "fallback_models", "fallback_order", "key". */
+  because: string;
+}
+
 function createBaseGenerateRequest(): GenerateRequest {
   return {
     model: "",
@@ -3155,6 +3201,374 @@ export const Embedding: MessageFns<Embedding> = {
   },
 };
 
+function createBaseResumeGenerationRequest(): ResumeGenerationRequest {
+  return { generationId: "", afterSeq: undefined };
+}
+
+export const ResumeGenerationRequest: MessageFns<ResumeGenerationRequest> = {
+  encode(message: ResumeGenerationRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.generationId !== "") {
+      writer.uint32(10).string(message.generationId);
+    }
+    if (message.afterSeq !== undefined) {
+      if (BigInt.asIntN(64, message.afterSeq) !== message.afterSeq) {
+        throw new globalThis.Error("value provided for field message.afterSeq of type int64 too large");
+      }
+      writer.uint32(16).int64(message.afterSeq);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeGenerationRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeGenerationRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.generationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.afterSeq = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeGenerationRequest>): ResumeGenerationRequest {
+    return ResumeGenerationRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeGenerationRequest>): ResumeGenerationRequest {
+    const message = createBaseResumeGenerationRequest();
+    message.generationId = object.generationId ?? "";
+    message.afterSeq = (object.afterSeq !== undefined && object.afterSeq !== null)
+      ? BigInt(object.afterSeq)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeGenerationResponse(): ResumeGenerationResponse {
+  return { response: undefined };
+}
+
+export const ResumeGenerationResponse: MessageFns<ResumeGenerationResponse> = {
+  encode(message: ResumeGenerationResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.response !== undefined) {
+      GenerateResponse.encode(message.response, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeGenerationResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeGenerationResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.response = GenerateResponse.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResumeGenerationResponse>): ResumeGenerationResponse {
+    return ResumeGenerationResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeGenerationResponse>): ResumeGenerationResponse {
+    const message = createBaseResumeGenerationResponse();
+    message.response = (object.response !== undefined && object.response !== null)
+      ? GenerateResponse.fromPartial(object.response)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlanRouteRequest(): PlanRouteRequest {
+  return { request: undefined };
+}
+
+export const PlanRouteRequest: MessageFns<PlanRouteRequest> = {
+  encode(message: PlanRouteRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.request !== undefined) {
+      GenerateRequest.encode(message.request, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRouteRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRouteRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.request = GenerateRequest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlanRouteRequest>): PlanRouteRequest {
+    return PlanRouteRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanRouteRequest>): PlanRouteRequest {
+    const message = createBasePlanRouteRequest();
+    message.request = (object.request !== undefined && object.request !== null)
+      ? GenerateRequest.fromPartial(object.request)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePlanRouteResponse(): PlanRouteResponse {
+  return { attempts: [] };
+}
+
+export const PlanRouteResponse: MessageFns<PlanRouteResponse> = {
+  encode(message: PlanRouteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.attempts) {
+      PlannedAttempt.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlanRouteResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlanRouteResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attempts.push(PlannedAttempt.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlanRouteResponse>): PlanRouteResponse {
+    return PlanRouteResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlanRouteResponse>): PlanRouteResponse {
+    const message = createBasePlanRouteResponse();
+    message.attempts = object.attempts?.map((e) => PlannedAttempt.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePlannedAttempt(): PlannedAttempt {
+  return { provider: "", model: "", keyLabel: "", reason: "", message: "", cost: undefined, because: "" };
+}
+
+export const PlannedAttempt: MessageFns<PlannedAttempt> = {
+  encode(message: PlannedAttempt, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    if (message.model !== "") {
+      writer.uint32(18).string(message.model);
+    }
+    if (message.keyLabel !== "") {
+      writer.uint32(26).string(message.keyLabel);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.message !== "") {
+      writer.uint32(42).string(message.message);
+    }
+    if (message.cost !== undefined) {
+      Cost.encode(message.cost, writer.uint32(50).fork()).join();
+    }
+    if (message.because !== "") {
+      writer.uint32(58).string(message.because);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedAttempt {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedAttempt();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.model = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keyLabel = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.message = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.cost = Cost.decode(reader, reader.uint32());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.because = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PlannedAttempt>): PlannedAttempt {
+    return PlannedAttempt.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedAttempt>): PlannedAttempt {
+    const message = createBasePlannedAttempt();
+    message.provider = object.provider ?? "";
+    message.model = object.model ?? "";
+    message.keyLabel = object.keyLabel ?? "";
+    message.reason = object.reason ?? "";
+    message.message = object.message ?? "";
+    message.cost = (object.cost !== undefined && object.cost !== null) ? Cost.fromPartial(object.cost) : undefined;
+    message.because = object.because ?? "";
+    return message;
+  },
+};
+
 /** Asks language models. Every call needs the scope `generate`. */
 export type GenerateServiceService = typeof GenerateServiceService;
 export const GenerateServiceService = {
@@ -3172,6 +3586,31 @@ export const GenerateServiceService = {
     requestDeserialize: (value: Buffer): GenerateRequest => GenerateRequest.decode(value),
     responseSerialize: (value: GenerateResponse): Buffer => Buffer.from(GenerateResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GenerateResponse => GenerateResponse.decode(value),
+  },
+  /**
+   * Goes on with a generation whose stream broke: the same events again, from any that is still held. RESUME_EXPIRED when they are not,
+   * GENERATION_NOT_FOUND when the caller never had such a generation.
+   */
+  resumeGeneration: {
+    path: "/tollgate.v1.GenerateService/ResumeGeneration" as const,
+    requestStream: false as const,
+    responseStream: true as const,
+    requestSerialize: (value: ResumeGenerationRequest): Buffer =>
+      Buffer.from(ResumeGenerationRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeGenerationRequest => ResumeGenerationRequest.decode(value),
+    responseSerialize: (value: ResumeGenerationResponse): Buffer =>
+      Buffer.from(ResumeGenerationResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeGenerationResponse => ResumeGenerationResponse.decode(value),
+  },
+  /** Says which attempts a request would make, in which order and why not others. Calls no provider. */
+  planRoute: {
+    path: "/tollgate.v1.GenerateService/PlanRoute" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PlanRouteRequest): Buffer => Buffer.from(PlanRouteRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PlanRouteRequest => PlanRouteRequest.decode(value),
+    responseSerialize: (value: PlanRouteResponse): Buffer => Buffer.from(PlanRouteResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PlanRouteResponse => PlanRouteResponse.decode(value),
   },
   /** Lists the models that the ready providers offer, ordered by id. */
   listModels: {
@@ -3203,6 +3642,13 @@ export interface GenerateServiceServer extends UntypedServiceImplementation {
    * "tollgate", a reason of docs/errors.md) and, once a provider was tried or passed over, a GenerationFailure.
    */
   generate: handleServerStreamingCall<GenerateRequest, GenerateResponse>;
+  /**
+   * Goes on with a generation whose stream broke: the same events again, from any that is still held. RESUME_EXPIRED when they are not,
+   * GENERATION_NOT_FOUND when the caller never had such a generation.
+   */
+  resumeGeneration: handleServerStreamingCall<ResumeGenerationRequest, ResumeGenerationResponse>;
+  /** Says which attempts a request would make, in which order and why not others. Calls no provider. */
+  planRoute: handleUnaryCall<PlanRouteRequest, PlanRouteResponse>;
   /** Lists the models that the ready providers offer, ordered by id. */
   listModels: handleUnaryCall<ListModelsRequest, ListModelsResponse>;
   /** Turns texts into vectors. NOT_SUPPORTED where the provider has none. */
@@ -3222,6 +3668,35 @@ export interface GenerateServiceClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<GenerateResponse>;
+  /**
+   * Goes on with a generation whose stream broke: the same events again, from any that is still held. RESUME_EXPIRED when they are not,
+   * GENERATION_NOT_FOUND when the caller never had such a generation.
+   */
+  resumeGeneration(
+    request: ResumeGenerationRequest,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ResumeGenerationResponse>;
+  resumeGeneration(
+    request: ResumeGenerationRequest,
+    metadata?: Metadata,
+    options?: Partial<CallOptions>,
+  ): ClientReadableStream<ResumeGenerationResponse>;
+  /** Says which attempts a request would make, in which order and why not others. Calls no provider. */
+  planRoute(
+    request: PlanRouteRequest,
+    callback: (error: ServiceError | null, response: PlanRouteResponse) => void,
+  ): ClientUnaryCall;
+  planRoute(
+    request: PlanRouteRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PlanRouteResponse) => void,
+  ): ClientUnaryCall;
+  planRoute(
+    request: PlanRouteRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PlanRouteResponse) => void,
+  ): ClientUnaryCall;
   /** Lists the models that the ready providers offer, ordered by id. */
   listModels(
     request: ListModelsRequest,

@@ -18,6 +18,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
+import { Duration } from "../../google/protobuf/duration.ts";
 import { Timestamp } from "../../google/protobuf/timestamp.ts";
 
 export const protobufPackage = "tollgate.v1";
@@ -119,6 +120,8 @@ export interface Provider {
   availableSettings: ProviderSetting[];
   /** The address that is called. Empty is none. Set in the config only. */
   baseUrl: string;
+  /** How its calls have gone. Of several keys, the healthiest. */
+  health: Health | undefined;
 }
 
 /** How the plugin runs. */
@@ -142,6 +145,22 @@ export namespace Provider_Kind {
 export interface Provider_SettingsEntry {
   key: string;
   value: string;
+}
+
+/** How a provider's calls have gone. */
+export interface Health {
+  /** Whether it would be called now, as far as its failures say. */
+  available: boolean;
+  /** Calls in a row that ended in a failure that may pass. They are forgotten with time. */
+  consecutiveFailures: number;
+  /** How long it is passed over yet. Unset is not. */
+  cooldownRemaining:
+    | Duration
+    | undefined;
+  /** A reason of docs/errors.md: the last failure's. Empty is none. */
+  lastErrorReason: string;
+  /** When it was called last. Unset is never. */
+  lastChecked: Date | undefined;
 }
 
 /** A setting that a provider may have: no secret. */
@@ -304,6 +323,16 @@ export interface UnlockResponse {
   keyStore: KeyStore | undefined;
 }
 
+/** Whose failures to forget. */
+export interface ResetHealthRequest {
+  /** The instance's name. Empty is all. */
+  provider: string;
+}
+
+/** They are forgotten. */
+export interface ResetHealthResponse {
+}
+
 function createBaseKey(): Key {
   return { label: "", state: 0, source: 0, hint: "", lastChecked: undefined, envName: "" };
 }
@@ -436,6 +465,7 @@ function createBaseProvider(): Provider {
     missingSettings: [],
     availableSettings: [],
     baseUrl: "",
+    health: undefined,
   };
 }
 
@@ -485,6 +515,9 @@ export const Provider: MessageFns<Provider> = {
     }
     if (message.baseUrl !== "") {
       writer.uint32(122).string(message.baseUrl);
+    }
+    if (message.health !== undefined) {
+      Health.encode(message.health, writer.uint32(130).fork()).join();
     }
     return writer;
   },
@@ -625,6 +658,14 @@ export const Provider: MessageFns<Provider> = {
             message.baseUrl = reader.string();
             continue;
           }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.health = Health.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -665,6 +706,9 @@ export const Provider: MessageFns<Provider> = {
     message.missingSettings = object.missingSettings?.map((e) => e) || [];
     message.availableSettings = object.availableSettings?.map((e) => ProviderSetting.fromPartial(e)) || [];
     message.baseUrl = object.baseUrl ?? "";
+    message.health = (object.health !== undefined && object.health !== null)
+      ? Health.fromPartial(object.health)
+      : undefined;
     return message;
   },
 };
@@ -732,6 +776,117 @@ export const Provider_SettingsEntry: MessageFns<Provider_SettingsEntry> = {
     const message = createBaseProvider_SettingsEntry();
     message.key = object.key ?? "";
     message.value = object.value ?? "";
+    return message;
+  },
+};
+
+function createBaseHealth(): Health {
+  return {
+    available: false,
+    consecutiveFailures: 0,
+    cooldownRemaining: undefined,
+    lastErrorReason: "",
+    lastChecked: undefined,
+  };
+}
+
+export const Health: MessageFns<Health> = {
+  encode(message: Health, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.available !== false) {
+      writer.uint32(8).bool(message.available);
+    }
+    if (message.consecutiveFailures !== 0) {
+      writer.uint32(16).int32(message.consecutiveFailures);
+    }
+    if (message.cooldownRemaining !== undefined) {
+      Duration.encode(message.cooldownRemaining, writer.uint32(26).fork()).join();
+    }
+    if (message.lastErrorReason !== "") {
+      writer.uint32(34).string(message.lastErrorReason);
+    }
+    if (message.lastChecked !== undefined) {
+      Timestamp.encode(toTimestamp(message.lastChecked), writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Health {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHealth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.available = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.consecutiveFailures = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.cooldownRemaining = Duration.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.lastErrorReason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.lastChecked = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<Health>): Health {
+    return Health.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Health>): Health {
+    const message = createBaseHealth();
+    message.available = object.available ?? false;
+    message.consecutiveFailures = object.consecutiveFailures ?? 0;
+    message.cooldownRemaining = (object.cooldownRemaining !== undefined && object.cooldownRemaining !== null)
+      ? Duration.fromPartial(object.cooldownRemaining)
+      : undefined;
+    message.lastErrorReason = object.lastErrorReason ?? "";
+    message.lastChecked = object.lastChecked ?? undefined;
     return message;
   },
 };
@@ -1922,6 +2077,104 @@ export const UnlockResponse: MessageFns<UnlockResponse> = {
   },
 };
 
+function createBaseResetHealthRequest(): ResetHealthRequest {
+  return { provider: "" };
+}
+
+export const ResetHealthRequest: MessageFns<ResetHealthRequest> = {
+  encode(message: ResetHealthRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.provider !== "") {
+      writer.uint32(10).string(message.provider);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetHealthRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetHealthRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.provider = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResetHealthRequest>): ResetHealthRequest {
+    return ResetHealthRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResetHealthRequest>): ResetHealthRequest {
+    const message = createBaseResetHealthRequest();
+    message.provider = object.provider ?? "";
+    return message;
+  },
+};
+
+function createBaseResetHealthResponse(): ResetHealthResponse {
+  return {};
+}
+
+export const ResetHealthResponse: MessageFns<ResetHealthResponse> = {
+  encode(_: ResetHealthResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetHealthResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetHealthResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResetHealthResponse>): ResetHealthResponse {
+    return ResetHealthResponse.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResetHealthResponse>): ResetHealthResponse {
+    const message = createBaseResetHealthResponse();
+    return message;
+  },
+};
+
 /** Keeps the providers' keys. Every call needs the scope `keys`. No call returns a key. */
 export type KeysServiceService = typeof KeysServiceService;
 export const KeysServiceService = {
@@ -1979,6 +2232,16 @@ export const KeysServiceService = {
     responseSerialize: (value: ValidateKeyResponse): Buffer => Buffer.from(ValidateKeyResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ValidateKeyResponse => ValidateKeyResponse.decode(value),
   },
+  /** Ends the cooldowns of a provider and forgets its failures. */
+  resetHealth: {
+    path: "/tollgate.v1.KeysService/ResetHealth" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResetHealthRequest): Buffer => Buffer.from(ResetHealthRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResetHealthRequest => ResetHealthRequest.decode(value),
+    responseSerialize: (value: ResetHealthResponse): Buffer => Buffer.from(ResetHealthResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResetHealthResponse => ResetHealthResponse.decode(value),
+  },
   /** Forgets every key in memory. Until Unlock, calls that need a key fail with KEYS_LOCKED. */
   lock: {
     path: "/tollgate.v1.KeysService/Lock" as const,
@@ -2015,6 +2278,8 @@ export interface KeysServiceServer extends UntypedServiceImplementation {
   removeKey: handleUnaryCall<RemoveKeyRequest, RemoveKeyResponse>;
   /** Asks the provider about a key, stored or given here, free of charge wherever it can. */
   validateKey: handleUnaryCall<ValidateKeyRequest, ValidateKeyResponse>;
+  /** Ends the cooldowns of a provider and forgets its failures. */
+  resetHealth: handleUnaryCall<ResetHealthRequest, ResetHealthResponse>;
   /** Forgets every key in memory. Until Unlock, calls that need a key fail with KEYS_LOCKED. */
   lock: handleUnaryCall<LockRequest, LockResponse>;
   /** Opens the store again, with its passphrase where it has one. */
@@ -2104,6 +2369,22 @@ export interface KeysServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ValidateKeyResponse) => void,
+  ): ClientUnaryCall;
+  /** Ends the cooldowns of a provider and forgets its failures. */
+  resetHealth(
+    request: ResetHealthRequest,
+    callback: (error: ServiceError | null, response: ResetHealthResponse) => void,
+  ): ClientUnaryCall;
+  resetHealth(
+    request: ResetHealthRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResetHealthResponse) => void,
+  ): ClientUnaryCall;
+  resetHealth(
+    request: ResetHealthRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResetHealthResponse) => void,
   ): ClientUnaryCall;
   /** Forgets every key in memory. Until Unlock, calls that need a key fail with KEYS_LOCKED. */
   lock(request: LockRequest, callback: (error: ServiceError | null, response: LockResponse) => void): ClientUnaryCall;

@@ -1,0 +1,66 @@
+import { Attempt_Outcome, type Attempt, type TokenUsage } from '../../gen/tollgate/v1/content.ts';
+import { toDuration } from '../../duration.ts';
+import { ProviderError } from '../../plugins/provider.ts';
+import type { Failure } from '../failure.ts';
+import type { PlannedAttempt } from './plan-route.ts';
+import { isAbsent } from './provider-failure.ts';
+
+const usageOf = (failure: Failure): TokenUsage | undefined => (failure.cause instanceof ProviderError ? failure.cause.usage : undefined);
+
+function outcomeOf(failure: Failure, planned: PlannedAttempt): Attempt_Outcome {
+  if (failure.reason === 'CANCELLED' || failure.reason === 'DEADLINE') return Attempt_Outcome.CANCELLED;
+  return isAbsent(failure, planned) ? Attempt_Outcome.SKIPPED : Attempt_Outcome.FAILED;
+}
+
+/** An attempt that runs: it is ended once, and stays as it then is. */
+export interface OpenAttempt {
+  readonly entry: Attempt;
+  succeeded(usage: TokenUsage | undefined): void;
+  failed(failure: Failure): void;
+}
+
+/** Every attempt and skip of a generation, in order. */
+export class AttemptLog {
+  readonly entries: Attempt[] = [];
+  /** What the last provider reported. */
+  usage: TokenUsage | undefined;
+
+  skip(planned: PlannedAttempt, why: Failure): void {
+    this.entries.push({ ...this.#entry(planned, ''), outcome: Attempt_Outcome.SKIPPED, reason: why.reason, message: why.message });
+  }
+
+  begin(planned: PlannedAttempt, keyLabel: string): OpenAttempt {
+    const entry = this.#entry(planned, keyLabel);
+    const startMs = performance.now();
+    this.entries.push(entry);
+    let isOpen = true;
+    const close = (fields: Pick<Attempt, 'outcome' | 'usage'> & Partial<Attempt>): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      Object.assign(entry, fields, { duration: toDuration(performance.now() - startMs) });
+      this.usage = fields.usage;
+    };
+    return {
+      entry,
+      succeeded: (usage) => close({ outcome: Attempt_Outcome.SUCCEEDED, usage }),
+      failed: (failure) => close({ outcome: outcomeOf(failure, planned), reason: failure.reason, message: failure.message, httpStatus: Number(failure.metadata['http_status'] ?? 0), usage: usageOf(failure) }),
+    };
+  }
+
+  #entry(planned: PlannedAttempt, keyLabel: string): Attempt {
+    return {
+      attempt: this.entries.length + 1,
+      provider: planned.instance.name,
+      model: planned.model,
+      keyLabel,
+      outcome: Attempt_Outcome.UNSPECIFIED,
+      reason: '',
+      message: '',
+      httpStatus: 0,
+      startTime: new Date(),
+      duration: undefined,
+      usage: undefined,
+      cost: undefined,
+    };
+  }
+}

@@ -1,0 +1,14 @@
+import { systemClock, type Clock } from '../clock.ts';
+import { HealthBook } from './health-book.ts';
+import { RetryBudget } from './retry-budget.ts';
+
+/** What the generations of one daemon know of each other. */
+export interface Traffic {
+  readonly clock: Clock;
+  readonly health: HealthBook;
+  readonly retryBudget: RetryBudget;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+export const newTraffic = (clock: Clock = systemClock, health: HealthBook = new HealthBook({ clock })): Traffic => ({ clock, health, retryBudget: new RetryBudget(clock), random: Math.random });

@@ -1,0 +1,87 @@
+import type { Home } from '../../environment.ts';
+import type { Caller } from '../access/caller.ts';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../logger.ts';
+import type { Registry } from '../plugins/registry.ts';
+import type { Route } from '../routing/plan-route.ts';
+import { generationAccount, type GenerationAccount } from './generation-account.ts';
+import { openJournal } from './journal/open-journal.ts';
+import { openLedger } from './open-ledger.ts';
+import { bundledCatalogue } from './prices/bundled-catalogue.ts';
+import { costOf } from './prices/cost-of.ts';
+import { crashEstimate } from './prices/crash-estimate.ts';
+import { priceBook, type PriceBook } from './prices/price-book.ts';
+import type { RequestSize } from './prices/request-size.ts';
+import { upperBound } from './prices/upper-bound.ts';
+import type { UsageBook } from './usage-book.ts';
+
+/** A call whose books are to be opened. */
+export interface AccountRequest {
+  readonly generationId: string;
+  readonly caller: Caller;
+  /** As it was asked for. */
+  readonly model: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly route: Route;
+  readonly size: RequestSize;
+  /** The request's own limit of the answer. */
+  readonly maxOutputTokens: number | undefined;
+  readonly isEmbedding: boolean;
+}
+
+/** Everything about use and cost. */
+export interface Usage {
+  readonly book: UsageBook;
+  /** The prices in force. */
+  prices(): Promise<PriceBook>;
+  /**
+   * Reserves the most that a call can come to; durable when it resolves. Throws QUOTA_EXCEEDED, BUDGET_EXCEEDED, TIER_TOO_LOW or
+   * JOURNAL_UNAVAILABLE.
+   */
+  accountFor(request: AccountRequest): Promise<GenerationAccount>;
+  close(): Promise<void>;
+}
+
+export interface UsageOptions {
+  readonly home: Home;
+  readonly config: () => Config;
+  readonly registry: () => Registry;
+  readonly log: Logger;
+}
+
+/**
+ * Opens the books of this home: the journal, and what it adds up to. Throws a StartError for a journal that is damaged, or that a newer version
+ * wrote.
+ */
+export async function openUsage({ home, config, registry, log }: UsageOptions): Promise<Usage> {
+  const prices = async (): Promise<PriceBook> => priceBook(config().prices, await bundledCatalogue());
+  const journal = await openJournal({ dir: home.journalDir, log });
+  const ledger = await openLedger({
+    journal,
+    snapshotFile: home.usageFile,
+    config: () => config().usage,
+    log,
+    async crashCost({ provider, model, time }, { outputTokens }, bound) {
+      const instance = registry().instances.get(provider);
+      const price = instance === undefined ? undefined : (await prices()).priceOf({ instance, model, at: new Date(time) });
+      return costOf(undefined, price, { estimate: crashEstimate(outputTokens, bound), isCut: true });
+    },
+  });
+
+  return {
+    book: ledger,
+    prices,
+    async accountFor({ generationId, caller, model, labels, route, size, maxOutputTokens, isEmbedding }) {
+      const book = await prices();
+      const at = new Date();
+      const candidates = route.attempts.flatMap((planned) => (planned.skip === undefined ? [{ price: book.priceOf({ instance: planned.instance, model: planned.model, at }), maxOutputTokens: undefined }] : []));
+      const bound = upperBound({ size, maxOutputTokens, candidates, isEmbedding });
+      const open = await ledger.reserve({ generationId, client: caller.client, tier: caller.tier, model, labels, embedding: isEmbedding, bound });
+      return generationAccount({ open, prices: book, size, outputLimit: maxOutputTokens === undefined ? undefined : BigInt(maxOutputTokens), isEmbedding });
+    },
+    async close() {
+      await ledger.close();
+      await journal.close();
+    },
+  };
+}

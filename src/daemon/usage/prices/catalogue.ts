@@ -1,0 +1,105 @@
+import { arrayOf, isObject, stringOf, type JsonObject } from '../../../plugins/kit/json.ts';
+import { ratesAt } from './listed-prices.ts';
+import { readMatch, type LooseRule } from './match-model.ts';
+import type { Rates } from './price.ts';
+
+/** A model as a price list has it. */
+export interface ListedModel {
+  /** Its name there. */
+  readonly id: string;
+  /** What held at a time. Empty when the list states no price. */
+  ratesAt(at: Date): Rates;
+}
+
+/** A price list of many providers. */
+export interface Catalogue {
+  readonly version: string;
+  /** The model of a type of plugin; undefined when the list does not have it. */
+  find(type: string, model: string): ListedModel | undefined;
+}
+
+/** One provider of the list, read when it is first asked for. */
+interface Shelf {
+  readonly exact: ReadonlyMap<string, ListedModel>;
+  readonly loose: readonly (LooseRule & { readonly model: ListedModel })[];
+  /** Providers whose models it serves too, by their names in the list. */
+  readonly others: readonly string[];
+}
+
+function readShelf(provider: JsonObject): Shelf {
+  const exact = new Map<string, ListedModel>();
+  const loose: (LooseRule & { readonly model: ListedModel })[] = [];
+  for (const entry of arrayOf(provider['models'])) {
+    if (!isObject(entry)) continue;
+    const { match, prices } = entry;
+    const model: ListedModel = { id: stringOf(entry['id']) ?? '', ratesAt: (at) => ratesAt(prices, at) };
+    const rules = readMatch(match);
+    for (const name of rules.exact) if (!exact.has(name)) exact.set(name, model);
+    for (const rule of rules.loose) loose.push({ ...rule, model });
+  }
+  return { exact, loose, others: arrayOf(provider['fallback_model_providers']).flatMap((id) => stringOf(id) ?? []) };
+}
+
+/** An exact name first; then the rule that looks at most of the name, the first of equals. */
+function onShelf({ exact, loose }: Shelf, name: string): ListedModel | undefined {
+  const named = exact.get(name);
+  if (named !== undefined) return named;
+  let best: (typeof loose)[number] | undefined;
+  for (const rule of loose) if ((best === undefined || rule.weight > best.weight) && rule.fits(name)) best = rule;
+  return best?.model;
+}
+
+const SNAPSHOT_DAY = /-(20\d{2})(\d{2})(\d{2})(?=-|:|$)/g;
+
+const isDay = (day: string): boolean => {
+  const time = Date.parse(`${day}T00:00:00Z`);
+  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(day);
+};
+
+/** The same snapshot, its day written with hyphens: lists and providers differ in that. */
+const hyphenated = (name: string): string =>
+  name.replace(SNAPSHOT_DAY, (compact, year: string, month: string, date: string) => {
+    const day = `${year}-${month}-${date}`;
+    return isDay(day) ? `-${day}` : compact;
+  });
+
+/**
+ * Makes a price list of the data of genai-prices. `providerNamed` gives one provider's data by its name there; undefined when there is none.
+ * Names are compared by the list's own rules, never by ours.
+ */
+export function catalogueOf(version: string, providerNamed: (name: string) => unknown): Catalogue {
+  const shelves = new Map<string, Shelf | undefined>();
+
+  /** The list may know a provider by another name; only one that it spells out counts. */
+  const read = (name: string): Shelf | undefined => {
+    const provider = providerNamed(name);
+    const isMeant = isObject(provider) && (provider['id'] === name || readMatch(provider['provider_match']).exact.includes(name));
+    return isMeant ? readShelf(provider) : undefined;
+  };
+
+  const shelfOf = (name: string): Shelf | undefined => {
+    if (!shelves.has(name)) shelves.set(name, read(name));
+    return shelves.get(name);
+  };
+
+  const findAs = (shelf: Shelf, name: string): ListedModel | undefined => {
+    const own = onShelf(shelf, name);
+    if (own !== undefined) return own;
+    for (const other of shelf.others) {
+      const there = shelfOf(other);
+      const model = there === undefined ? undefined : onShelf(there, name);
+      if (model !== undefined) return model;
+    }
+    return undefined;
+  };
+
+  return {
+    version,
+    find(type, model) {
+      const shelf = shelfOf(type);
+      if (shelf === undefined) return undefined;
+      const name = model.toLowerCase().trim();
+      return findAs(shelf, name) ?? findAs(shelf, hyphenated(name));
+    },
+  };
+}

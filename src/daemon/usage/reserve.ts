@@ -1,0 +1,115 @@
+import { Failure } from '../failure.ts';
+import type { Logger } from '../logger.ts';
+import type { Clock } from './clock.ts';
+import type { LedgerState } from './fold.ts';
+import type { JournalRecord } from './journal-record.ts';
+import type { Ledger, OpenGeneration, ReserveRequest } from './ledger.ts';
+import type { QuotaDesk } from './quota-desk.ts';
+import type { Recorder } from './recorder.ts';
+import { crashed, settled, writeRequest, type CrashCost } from './settle-record.ts';
+
+export interface ReserveParts {
+  readonly state: LedgerState;
+  readonly desk: QuotaDesk;
+  readonly recorder: Recorder;
+  readonly clock: Clock;
+  readonly crashCost: CrashCost;
+  readonly log: Logger;
+}
+
+const CHECKPOINT_MS = 2000;
+const CHECKPOINT_TOKENS = 1000;
+/** A reservation without a sign of life for so long was forgotten by who made it. */
+const LIFETIME_MS = 24 * 3_600_000;
+
+/** A reservation of this launch. */
+interface Live {
+  signMs: number;
+  isOver: boolean;
+}
+
+/** Reservations, from their beginning to their one end. */
+export function reservations({ state, desk, recorder, clock, crashCost, log }: ReserveParts): Ledger {
+  /** By their last sign of life, the longest silent first. */
+  const living = new Map<string, Live>();
+  const now = (): number => Math.trunc(clock.now());
+
+  const sign = (id: string, live: Live): void => {
+    live.signMs = clock.monotonic();
+    living.delete(id);
+    living.set(id, live);
+  };
+
+  const finish = (id: string, live: Live): void => {
+    live.isOver = true;
+    living.delete(id);
+  };
+
+  /** Ends what was left open: without a call it is given back, with one it is estimated as after a crash. */
+  const abandon = async (id: string): Promise<void> => {
+    const open = state.open.get(id);
+    if (open === undefined) return;
+    log.error({ generation_id: id, client: open.client }, 'a reservation was never ended, and is ended now');
+    try {
+      await recorder.recordEnd(open.attempts.length === 0 ? { type: 'EXPIRE', id, time: now() } : await crashed(open, crashCost, now()));
+    } catch (error) {
+      log.error({ err: error, generation_id: id }, 'the end of a reservation cannot be written yet');
+    }
+  };
+
+  const abandonSilent = (): void => {
+    for (const [id, live] of living) {
+      if (clock.monotonic() - live.signMs < LIFETIME_MS) return;
+      finish(id, live);
+      void abandon(id);
+    }
+  };
+
+  const open = (request: ReserveRequest, live: Live, budget: OpenGeneration['budget']): OpenGeneration => {
+    const id = request.generationId;
+    let atTokens = 0;
+    let atMs = clock.monotonic();
+    const end = async (record: JournalRecord): Promise<void> => {
+      if (live.isOver) return;
+      finish(id, live);
+      await recorder.recordEnd(record);
+    };
+    return {
+      budget,
+      async attempt(provider, model) {
+        if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
+        await recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model });
+        sign(id, live);
+        atMs = clock.monotonic();
+      },
+      checkpoint(outputTokens) {
+        const tokens = Math.trunc(outputTokens);
+        if (live.isOver || tokens <= atTokens || (tokens - atTokens < CHECKPOINT_TOKENS && clock.monotonic() - atMs < CHECKPOINT_MS)) return;
+        atTokens = tokens;
+        sign(id, live);
+        atMs = live.signMs;
+        // One that is lost makes an estimate after a crash worse, and nothing else.
+        recorder.record({ type: 'CHECKPOINT', id, time: now(), outputTokens: tokens }).catch(() => {});
+      },
+      settle: (settlement) => end(settled(request, settlement, now())),
+      void: (reason) => end({ type: 'VOID', id, time: now(), reason }),
+    };
+  };
+
+  return {
+    async reserve(request) {
+      abandonSilent();
+      const { generationId: id, client, tier } = request;
+      const time = now();
+      const held = desk.hold(request, time);
+      try {
+        await recorder.record({ type: 'RESERVE', id, time, client, tier, windows: held.windows, request: writeRequest(request) }, held.done);
+      } finally {
+        held.done();
+      }
+      const live: Live = { signMs: 0, isOver: false };
+      sign(id, live);
+      return open(request, live, held.budget);
+    },
+  };
+}
