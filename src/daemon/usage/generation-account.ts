@@ -144,7 +144,8 @@ export function generationAccount({ open, prices, size, outputLimit, isEmbedding
     },
     async settle(end) {
       const asked = end.attempts.findLast(({ outcome }) => outcome !== Attempt_Outcome.SKIPPED);
-      if (calls === 0) return open.void(end.statusReason);
+      // Nobody was there: no request was made.
+      if (calls === 0 || asked === undefined) return open.void(end.statusReason);
       await open.settle({ ...end, usage, usageSource: source, cost: sumCosts(costs), provider: asked?.provider ?? '', responseModel: end.responseModel === '' ? (asked?.model ?? '') : end.responseModel });
     },
   };
