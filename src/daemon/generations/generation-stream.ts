@@ -59,6 +59,7 @@ export class GenerationStream {
   #room: PromiseWithResolvers<void> | undefined;
   #awayTimer: NodeJS.Timeout | undefined;
   #onRead: (() => void) | undefined;
+  #isHeld = true;
 
   constructor({ client, keyed, budget }: StreamOptions) {
     this.client = client;
@@ -91,6 +92,11 @@ export class GenerationStream {
   /** Whether somebody follows it. */
   get isRead(): boolean {
     return this.#readers.length > 0;
+  }
+
+  /** Whether what it said is still held. */
+  get isHeld(): boolean {
+    return this.#isHeld;
   }
 
   /** Whether its first event is still held. */
@@ -176,6 +182,7 @@ export class GenerationStream {
 
   /** Holds nothing any more. */
   drop(): void {
+    this.#isHeld = false;
     while (this.#buffer.count > 0) this.#budget.spend(-this.#buffer.dropFirst());
   }
 

@@ -4,6 +4,7 @@ import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts'
 import { Attempt_Outcome } from '../../gen/tollgate/v1/content.ts';
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import { Roster, type Place } from '../roster.ts';
 import { bodyHash } from './body-hash.ts';
 import { KEY_MS, openFinishedKeys, type FinishedKey, type FinishedKeys } from './finished-keys.ts';
 import { GenerationStream, resumeExpired, type Budget } from './generation-stream.ts';
@@ -48,7 +49,7 @@ export async function openGenerations(path: string, log: Logger): Promise<Genera
 }
 
 export function generations(finished: FinishedKeys, log: Logger): Generations {
-  const running = new Set<GenerationStream>();
+  const running = new Roster<GenerationStream>();
   const byKey = new Map<string, KeyEntry>();
   const kept = new KeptStreams();
   const budget: Budget = kept;
@@ -56,11 +57,12 @@ export function generations(finished: FinishedKeys, log: Logger): Generations {
   const isOld = ({ since, stream }: KeyEntry): boolean => stream.isOver && Date.now() - since >= KEY_MS;
   const forgetOldKeys = (): void => {
     for (const [name, entry] of byKey) {
-      if (isOld(entry) || (byKey.size > MAX_KEYS && entry.stream.isOver && !kept.has(entry.stream))) byKey.delete(name);
+      if (isOld(entry) || (byKey.size > MAX_KEYS && entry.stream.isOver && !entry.stream.isHeld)) byKey.delete(name);
     }
   };
 
-  const run = async (stream: GenerationStream, work: Work, onDone: () => Promise<void>, onFailed: (error: unknown) => void): Promise<void> => {
+  const run = async (place: Place<GenerationStream>, work: Work, onDone: () => Promise<void>, onFailed: (error: unknown) => void): Promise<void> => {
+    const stream = place.member;
     try {
       await work(stream);
       await onDone();
@@ -69,25 +71,22 @@ export function generations(finished: FinishedKeys, log: Logger): Generations {
       onFailed(error);
       stream.settle(error);
     } finally {
-      running.delete(stream);
+      running.remove(place);
       kept.add(stream);
     }
   };
 
-  const start = (client: string, keyed: boolean): GenerationStream => {
-    const stream = new GenerationStream({ client, keyed, budget });
-    running.add(stream);
-    return stream;
-  };
+  const start = (client: string, keyed: boolean): Place<GenerationStream> => running.add(new GenerationStream({ client, keyed, budget }));
 
   const startPlain = (client: string, work: Work): GenerationStream => {
-    const stream = start(client, false);
-    void run(stream, work, async () => {}, () => {});
-    return stream;
+    const place = start(client, false);
+    void run(place, work, async () => {}, () => {});
+    return place.member;
   };
 
   const startKeyed = (client: string, keyHash: string, hash: string, work: Work): GenerationStream => {
-    const stream = start(client, true);
+    const place = start(client, true);
+    const stream = place.member;
     const name = `${keyHash} ${client}`;
     const entry: KeyEntry = { bodyHash: hash, since: Date.now(), stream };
     if (byKey.size > MAX_KEYS) forgetOldKeys();
@@ -101,7 +100,7 @@ export function generations(finished: FinishedKeys, log: Logger): Generations {
     const onFailed = (error: unknown): void => {
       if (!wasTried(error) && byKey.get(name) === entry) byKey.delete(name);
     };
-    void run(stream, work, onDone, onFailed);
+    void run(place, work, onDone, onFailed);
     return stream;
   };
 

@@ -1,3 +1,4 @@
+import { Roster, type Place } from '../roster.ts';
 import type { Budget, GenerationStream } from './generation-stream.ts';
 import { KEY_MS } from './finished-keys.ts';
 
@@ -10,13 +11,16 @@ const MAX_BRIEF = 256;
 const MAX_LONG = 10_000;
 const SWEEP_MS = 10_000;
 
-type Shelf = Map<GenerationStream, number>;
+interface Kept {
+  readonly stream: GenerationStream;
+  /** When it ended, by performance.now(). */
+  readonly endedMs: number;
+}
 
 /** The generations that have ended, for readers that come back. Makes room for those that run: the oldest goes first, but none that is read. */
 export class KeptStreams implements Budget {
-  /** Each with when it ended, by performance.now(); the oldest first. */
-  readonly #brief: Shelf = new Map();
-  readonly #long: Shelf = new Map();
+  readonly #brief = new Roster<Kept>();
+  readonly #long = new Roster<Kept>();
   #bytes = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -37,17 +41,14 @@ export class KeptStreams implements Budget {
     }
     const isLong = stream.isKeyed && stream.isGood;
     const shelf = isLong ? this.#long : this.#brief;
-    shelf.set(stream, performance.now());
+    shelf.add({ stream, endedMs: performance.now() });
     if (shelf.size > (isLong ? MAX_LONG : MAX_BRIEF)) this.#dropFirst(shelf);
     this.#timer ??= setInterval(() => this.#sweep(), SWEEP_MS).unref();
   }
 
-  has(stream: GenerationStream): boolean {
-    return this.#brief.has(stream) || this.#long.has(stream);
-  }
-
   find(isIt: (stream: GenerationStream) => boolean): GenerationStream | undefined {
-    return [...this.#brief.keys(), ...this.#long.keys()].find(isIt);
+    for (const shelf of [this.#brief, this.#long]) for (const { stream } of shelf) if (isIt(stream)) return stream;
+    return undefined;
   }
 
   close(): void {
@@ -58,30 +59,30 @@ export class KeptStreams implements Budget {
   #sweep(): void {
     const now = performance.now();
     for (const [shelf, keptMs] of [[this.#brief, BRIEF_MS], [this.#long, KEY_MS]] as const) {
-      for (const [stream, endedMs] of shelf) if (now - endedMs >= keptMs && !stream.isRead) this.#drop(shelf, stream);
+      for (const place of shelf.places()) if (now - place.member.endedMs >= keptMs && !place.member.stream.isRead) this.#drop(shelf, place);
     }
     if (this.#brief.size + this.#long.size === 0) this.close();
   }
 
-  #oldest(shelf: Shelf): readonly [GenerationStream, number] | undefined {
-    for (const entry of shelf) if (!entry[0].isRead) return entry;
+  #oldest(shelf: Roster<Kept>): Place<Kept> | undefined {
+    for (const place of shelf.places()) if (!place.member.stream.isRead) return place;
     return undefined;
   }
 
-  #dropFirst(shelf: Shelf): void {
+  #dropFirst(shelf: Roster<Kept>): void {
     const oldest = this.#oldest(shelf);
-    if (oldest !== undefined) this.#drop(shelf, oldest[0]);
+    if (oldest !== undefined) this.#drop(shelf, oldest);
   }
 
   #dropOldest(): boolean {
     const [brief, long] = [this.#oldest(this.#brief), this.#oldest(this.#long)];
     if (brief === undefined && long === undefined) return false;
-    this.#dropFirst(long === undefined || (brief !== undefined && brief[1] <= long[1]) ? this.#brief : this.#long);
+    this.#dropFirst(long === undefined || (brief !== undefined && brief.member.endedMs <= long.member.endedMs) ? this.#brief : this.#long);
     return true;
   }
 
-  #drop(shelf: Shelf, stream: GenerationStream): void {
-    shelf.delete(stream);
-    stream.drop();
+  #drop(shelf: Roster<Kept>, place: Place<Kept>): void {
+    shelf.remove(place);
+    place.member.stream.drop();
   }
 }

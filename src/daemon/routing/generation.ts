@@ -234,6 +234,7 @@ export class Generation {
   }
 
   #giveUpOthers(winner: Run): void {
+    if (this.#running.size === 0 || (this.#running.size === 1 && this.#running.has(winner))) return;
     const failure = new Failure('CANCELLED', 'another provider answered first');
     for (const [run, ended] of this.#running) {
       if (run === winner) continue;

@@ -3,6 +3,7 @@ import { DEV_CALLER, type Caller } from '../access/caller.ts';
 import type { TokenVerifier } from '../access/token-verifier.ts';
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import { Roster } from '../roster.ts';
 import { callSession } from './call-session.ts';
 import { toStatus } from './rpc-error.ts';
 import { runningCalls, type RunningCall } from './running-calls.ts';
@@ -58,7 +59,7 @@ function tokenOf(metadata: Metadata): string {
 
 /** Lets calls in: default deny, before a byte of the message is read. */
 export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGate {
-  const arriving = new Set<() => void>();
+  const arriving = new Roster<() => void>();
   const calls = runningCalls((caller) => verifier?.problemOf(caller));
   let arrivingUnknown = 0;
   let verifying = 0;
@@ -104,7 +105,7 @@ export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGa
     const isUnknown = REQUIREMENTS[path] === 'nothing';
     const counted = !isUnknown && !path.startsWith('/grpc.reflection.');
     const over = counted ? begin() : () => {};
-    let mine: RunningCall | undefined;
+    let leave: (() => void) | undefined;
     let ended = false;
     const refuse = (failure: unknown): void => {
       if (ended) return;
@@ -114,24 +115,24 @@ export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGa
     };
     const late = (): void => refuse(closed ? stopping() : new Failure('DEADLINE', `the request did not arrive within ${ARRIVAL_MS / 1000} s`));
     const timer = setTimeout(late, ARRIVAL_MS);
-    arriving.add(late);
+    const place = arriving.add(late);
     if (isUnknown) arrivingUnknown++;
     const arrived = (): void => {
       clearTimeout(timer);
-      if (arriving.delete(late) && isUnknown) arrivingUnknown--;
+      if (arriving.remove(place) && isUnknown) arrivingUnknown--;
     };
     const end = (): void => {
       ended = true;
       arrived();
       over();
-      if (mine !== undefined) calls.delete(mine);
+      leave?.();
     };
     const letIn = (caller: Caller, metadata: Metadata, go: (metadata: Metadata) => void): void => {
       checkScope(path, caller);
       const session = callSession(call);
-      mine = { caller, end: refuse, isConnectionLost: () => session?.destroyed === true };
+      const mine: RunningCall = { caller, end: refuse, isConnectionLost: () => session?.destroyed === true };
       admitted.set(metadata, mine);
-      calls.add(mine);
+      leave = calls.add(mine);
       onAdmitted(call.getPeer());
       go(metadata);
     };

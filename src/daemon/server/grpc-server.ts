@@ -7,6 +7,7 @@ import { KeysServiceService } from '../../gen/tollgate/v1/keys_service.ts';
 import { UsageServiceService } from '../../gen/tollgate/v1/usage_service.ts';
 import type { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import { Roster } from '../roster.ts';
 import { accessService, type AccessServiceParts } from './access-service.ts';
 import type { CallGate } from './call-gate.ts';
 import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
@@ -45,7 +46,7 @@ const serviceNames = (definitions: readonly ServiceDefinition[]): readonly strin
 /** Puts every service behind the gate, with the limits that gRPC leaves open. */
 export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const { log, gate } = parts;
-  const serving: Serving = { log, running: new Set() };
+  const serving: Serving = { log, running: new Roster() };
   const server = new Server({
     interceptors: [gate.interceptor],
     'grpc.max_concurrent_streams': 64,

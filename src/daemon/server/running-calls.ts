@@ -1,5 +1,6 @@
 import type { Caller } from '../access/caller.ts';
 import type { Failure } from '../failure.ts';
+import { Roster, type Place } from '../roster.ts';
 
 /** A call that was let in. */
 export interface RunningCall {
@@ -13,8 +14,14 @@ export interface RunningCall {
 }
 
 export interface RunningCalls {
-  add(call: RunningCall): void;
-  delete(call: RunningCall): void;
+  /** Returns what ends the watch over it. */
+  add(call: RunningCall): () => void;
+}
+
+interface Watched {
+  readonly call: RunningCall;
+  /** The looks since its caller may not go on. */
+  looks: number;
 }
 
 /** How often the callers of running calls are looked at. */
@@ -24,28 +31,28 @@ const PATIENCE = 3;
 
 /** The calls that run, each cut within 5 s of the moment from which its caller may not go on. No timer runs while there are none. */
 export function runningCalls(problemOf: (caller: Caller) => Failure | undefined): RunningCalls {
-  /** Each with the looks since its caller may not go on. */
-  const calls = new Map<RunningCall, number>();
+  const calls = new Roster<Watched>();
   let timer: NodeJS.Timeout | undefined;
 
-  const cut = (call: RunningCall, looks: number, problem: Failure): void => {
-    calls.set(call, looks + 1);
+  const cut = (watched: Watched, problem: Failure): void => {
+    const { call } = watched;
+    const looks = watched.looks++;
     if (call.abort === undefined || looks >= PATIENCE) call.end(problem);
     else if (looks === 0) call.abort(problem);
   };
   const sweep = (): void => {
-    for (const [call, looks] of calls) {
-      const problem = problemOf(call.caller);
-      if (problem !== undefined) cut(call, looks, problem);
+    for (const watched of calls) {
+      const problem = problemOf(watched.call.caller);
+      if (problem !== undefined) cut(watched, problem);
     }
     timer = calls.size > 0 ? setTimeout(sweep, SWEEP_MS).unref() : undefined;
   };
 
   return {
     add(call) {
-      calls.set(call, 0);
+      const place: Place<Watched> = calls.add({ call, looks: 0 });
       timer ??= setTimeout(sweep, SWEEP_MS).unref();
+      return () => void calls.remove(place);
     },
-    delete: (call) => void calls.delete(call),
   };
 }

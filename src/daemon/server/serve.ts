@@ -3,6 +3,7 @@ import type { Caller } from '../access/caller.ts';
 import { systemClock } from '../clock.ts';
 import { Failure, invalidRequest } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import type { Roster } from '../roster.ts';
 import { admittedCall } from './call-gate.ts';
 import { countFields, type Shape } from './count-fields.ts';
 import { toStatus } from './rpc-error.ts';
@@ -54,7 +55,7 @@ function messageOf<T>(decoded: Decoded<T>): T {
 export interface Serving {
   readonly log: Logger;
   /** The ways to end the calls that run now. */
-  readonly running: Set<(failure: Failure) => void>;
+  readonly running: Roster<(failure: Failure) => void>;
 }
 
 interface GrpcCall {
@@ -82,12 +83,12 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
     }
   });
   const timer = Number.isFinite(deadline) || maxMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(tooLate, maxMs);
-  running.add(abort);
+  const place = running.add(abort);
   admitted.abort = abort;
   const done = (): void => {
     over = true;
     clearTimeout(timer);
-    running.delete(abort);
+    running.remove(place);
   };
   const deadlineMs = systemClock.monotonicMs() + (Number.isFinite(deadline) ? deadline - Date.now() : maxMs);
   return {

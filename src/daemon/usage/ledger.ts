@@ -50,7 +50,7 @@ export interface Budget {
 /** A reservation that is open: exactly one of `settle` and `void` ends it. */
 export interface OpenGeneration {
   readonly budget: Budget;
-  /** A provider is about to be called. Durable when it resolves; nothing may be sent before. */
+  /** A provider is about to be called. Durable, and so is the reservation, when it resolves; nothing may be sent before. Throws JOURNAL_UNAVAILABLE. */
   attempt(provider: string, model: string): Promise<void>;
   /** How far the answer has come, at most every 2 s or 1,000 tokens; costs nothing when nothing is due. */
   checkpoint(outputTokens: number): void;
@@ -63,8 +63,8 @@ export interface OpenGeneration {
 /** The books: reserve → settle, on a journal that is the truth. */
 export interface Ledger {
   /**
-   * Holds the upper bound in every window of client and tier in one step; durable when it resolves. Throws QUOTA_EXCEEDED or
-   * BUDGET_EXCEEDED with an UpgradePrompt, TIER_TOO_LOW, or JOURNAL_UNAVAILABLE.
+   * Holds the upper bound in every window of client and tier in one step. Throws QUOTA_EXCEEDED or BUDGET_EXCEEDED with an
+   * UpgradePrompt, or TIER_TOO_LOW. On its way to the disk when it returns: `attempt` waits for that.
    */
   reserve(request: ReserveRequest): Promise<OpenGeneration>;
 }

@@ -21,25 +21,33 @@ export const settledMs = ({ settleTime }: Generation): number => settleTime?.get
 
 /** Keeps the newest of what is recorded from now on. */
 export function recentGenerations(recorder: Recorder, state: LedgerState): RecentGenerations {
-  const kept = new Map<string, Placed>();
+  /** Each in a box that is emptied when it goes: a table that a Map has outgrown keeps all that it held for long. */
+  const kept = new Map<string, { placed: Placed | undefined }>();
+  const remove = (id: string): Placed | undefined => {
+    const box = kept.get(id);
+    const placed = box?.placed;
+    if (box !== undefined) box.placed = undefined;
+    kept.delete(id);
+    return placed;
+  };
+  const all = (): readonly Placed[] => [...kept.values()].flatMap(({ placed }) => placed ?? []);
   let completeAfterMs = state.newestSettleMs;
   recorder.subscribe(({ record, generation, position }) => {
-    if (record.type === 'CLEAR') for (const [id, each] of kept) if (settledMs(each.generation) < record.before) kept.delete(id);
+    if (record.type === 'CLEAR') for (const each of all()) if (settledMs(each.generation) < record.before) remove(each.generation.generationId);
     if (generation === undefined) return;
-    kept.set(generation.generationId, { generation, position });
-    const [oldest] = kept;
-    if (kept.size <= KEPT || oldest === undefined) return;
-    kept.delete(oldest[0]);
-    completeAfterMs = Math.max(completeAfterMs, settledMs(oldest[1].generation));
+    kept.set(generation.generationId, { placed: { generation, position } });
+    const [oldest] = kept.size > KEPT ? kept.keys() : [];
+    const gone = oldest === undefined ? undefined : remove(oldest);
+    if (gone !== undefined) completeAfterMs = Math.max(completeAfterMs, settledMs(gone.generation));
   });
   return {
-    get: (id) => kept.get(id)?.generation,
+    get: (id) => kept.get(id)?.placed?.generation,
     get completeAfterMs() {
       return completeAfterMs;
     },
-    all: () => [...kept.values()],
+    all,
     forget(upTo) {
-      for (const [id, { position }] of kept) if (!isBehind(position, upTo)) kept.delete(id);
+      for (const { generation, position } of all()) if (!isBehind(position, upTo)) remove(generation.generationId);
     },
   };
 }

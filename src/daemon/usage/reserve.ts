@@ -1,5 +1,6 @@
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
+import { Roster, type Place } from '../roster.ts';
 import type { Clock } from './clock.ts';
 import type { LedgerState } from './fold.ts';
 import type { JournalRecord } from './journal-record.ts';
@@ -24,6 +25,7 @@ const LIFETIME_MS = 24 * 3_600_000;
 
 /** A reservation of this launch. */
 interface Live {
+  readonly id: string;
   signMs: number;
   isOver: boolean;
 }
@@ -31,18 +33,17 @@ interface Live {
 /** Reservations, from their beginning to their one end. */
 export function reservations({ state, desk, recorder, clock, crashCost, log }: ReserveParts): Ledger {
   /** By their last sign of life, the longest silent first. */
-  const living = new Map<string, Live>();
+  const living = new Roster<Live>();
   const now = (): number => Math.trunc(clock.now());
 
-  const sign = (id: string, live: Live): void => {
-    live.signMs = clock.monotonic();
-    living.delete(id);
-    living.set(id, live);
+  const sign = (place: Place<Live>): void => {
+    place.member.signMs = clock.monotonic();
+    living.toEnd(place);
   };
 
-  const finish = (id: string, live: Live): void => {
-    live.isOver = true;
-    living.delete(id);
+  const finish = (place: Place<Live>): void => {
+    place.member.isOver = true;
+    living.remove(place);
   };
 
   /** Ends what was left open: without a call it is given back, with one it is estimated as after a crash. */
@@ -58,35 +59,38 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
   };
 
   const abandonSilent = (): void => {
-    for (const [id, live] of living) {
-      if (clock.monotonic() - live.signMs < LIFETIME_MS) return;
-      finish(id, live);
-      void abandon(id);
+    for (let oldest = living.first; oldest !== undefined && clock.monotonic() - oldest.member.signMs >= LIFETIME_MS; oldest = living.first) {
+      finish(oldest);
+      void abandon(oldest.member.id);
     }
   };
 
-  const open = (request: ReserveRequest, live: Live, budget: OpenGeneration['budget']): OpenGeneration => {
-    const id = request.generationId;
+  /** `reserved` is when the reservation is on the disk. */
+  const open = (request: ReserveRequest, place: Place<Live>, budget: OpenGeneration['budget'], reserved: Promise<void>): OpenGeneration => {
+    const live = place.member;
+    const { id } = live;
     let atTokens = 0;
     let atMs = clock.monotonic();
     const end = async (record: JournalRecord): Promise<void> => {
       if (live.isOver) return;
-      finish(id, live);
-      await recorder.recordEnd(record);
+      finish(place);
+      const isReserved = await reserved.then(() => true, () => false);
+      if (isReserved) await recorder.recordEnd(record);
     };
     return {
       budget,
       async attempt(provider, model) {
         if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
-        await recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model });
-        sign(id, live);
+        // The journal keeps their order: one write takes both.
+        await Promise.all([reserved, recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model })]);
+        if (!live.isOver) sign(place);
         atMs = clock.monotonic();
       },
       checkpoint(outputTokens) {
         const tokens = Math.trunc(outputTokens);
         if (live.isOver || tokens <= atTokens || (tokens - atTokens < CHECKPOINT_TOKENS && clock.monotonic() - atMs < CHECKPOINT_MS)) return;
         atTokens = tokens;
-        sign(id, live);
+        sign(place);
         atMs = live.signMs;
         // One that is lost makes an estimate after a crash worse, and nothing else.
         recorder.record({ type: 'CHECKPOINT', id, time: now(), outputTokens: tokens }).catch(() => {});
@@ -102,14 +106,11 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
       const { generationId: id, client, tier } = request;
       const time = now();
       const held = desk.hold(request, time);
-      try {
-        await recorder.record({ type: 'RESERVE', id, time, client, tier, windows: held.windows, request: writeRequest(request) }, held.done);
-      } finally {
-        held.done();
-      }
-      const live: Live = { signMs: 0, isOver: false };
-      sign(id, live);
-      return open(request, live, held.budget);
+      const reserved = recorder.record({ type: 'RESERVE', id, time, client, tier, windows: held.windows, request: writeRequest(request) }, held.done);
+      // Told to whoever wants to call; where nobody does, nothing is lost.
+      reserved.catch(held.done);
+      const place = living.add({ id, signMs: clock.monotonic(), isOver: false });
+      return open(request, place, held.budget, reserved);
     },
   };
 }
