@@ -195,7 +195,8 @@ export class Generation {
         request: this.#shown?.request() ?? request,
         limits,
         clock: traffic.clock,
-        signal: this.#hedgeMs === undefined ? signal : AbortSignal.any([signal, run.controller.signal]),
+        signal,
+        controller: run.controller,
         onAccepted: (ignoredFields) => {
           run.ignoredFields = ignoredFields;
           return this.#running.size === 1 ? this.#announce() : undefined;

@@ -50,6 +50,8 @@ export interface Budget {
 /** A reservation that is open: exactly one of `settle` and `void` ends it. */
 export interface OpenGeneration {
   readonly budget: Budget;
+  /** Resolves when the reservation is on the disk; rejects with JOURNAL_UNAVAILABLE. */
+  readonly reserved: Promise<void>;
   /** A provider is about to be called. Durable, and so is the reservation, when it resolves; nothing may be sent before. Throws JOURNAL_UNAVAILABLE. */
   attempt(provider: string, model: string): Promise<void>;
   /** How far the answer has come, at most every 2 s or 1,000 tokens; costs nothing when nothing is due. */

@@ -1,3 +1,4 @@
+import type { Generation } from '../../gen/tollgate/v1/usage_service.ts';
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { Roster, type Place } from '../roster.ts';
@@ -71,14 +72,15 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
     const { id } = live;
     let atTokens = 0;
     let atMs = clock.monotonic();
-    const end = async (record: JournalRecord): Promise<void> => {
+    const end = async (record: JournalRecord, generation?: Generation): Promise<void> => {
       if (live.isOver) return;
       finish(place);
       const isReserved = await reserved.then(() => true, () => false);
-      if (isReserved) await recorder.recordEnd(record);
+      if (isReserved) await recorder.recordEnd(record, generation);
     };
     return {
       budget,
+      reserved,
       async attempt(provider, model) {
         if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
         // The journal keeps their order: one write takes both.
@@ -95,7 +97,10 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
         // One that is lost makes an estimate after a crash worse, and nothing else.
         recorder.record({ type: 'CHECKPOINT', id, time: now(), outputTokens: tokens }).catch(() => {});
       },
-      settle: (settlement) => end(settled(request, settlement, now())),
+      settle(settlement) {
+        const { record, generation } = settled(request, settlement, now());
+        return end(record, generation);
+      },
       void: (reason) => end({ type: 'VOID', id, time: now(), reason }),
     };
   };

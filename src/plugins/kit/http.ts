@@ -147,11 +147,31 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 const abortError = (signal: AbortSignal): Error =>
   signal.reason instanceof Error ? signal.reason : new Error('the request was given up', { cause: signal.reason });
 
+interface Target {
+  readonly origin: string;
+  readonly path: string;
+}
+
+/** The addresses that were asked last: a provider has a handful. */
+const targets = new Map<string, Target>();
+const MAX_TARGETS = 256;
+
+function targetOf(url: string): Target {
+  let target = targets.get(url);
+  if (target === undefined) {
+    const { origin, pathname, search } = new URL(url);
+    target = { origin, path: pathname + search };
+    if (targets.size >= MAX_TARGETS) targets.clear();
+    targets.set(url, target);
+  }
+  return target;
+}
+
 /** Sends a request. Resolves once the provider accepted the connection; throws a NETWORK error when it did not. */
 export async function send(request: HttpRequest): Promise<Exchange> {
   const { signal, url, body } = request;
   signal.throwIfAborted();
-  const { origin, pathname, search } = new URL(url);
+  const { origin, path } = targetOf(url);
   const dispatcher = await agent();
   const handler = new AnswerHandler(signal);
   const fail = (error: unknown, stage: 'connecting' | 'waiting'): Error => (signal.aborted ? abortError(signal) : networkError(error, url, stage));
@@ -162,7 +182,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
     ...request.headers,
   };
   try {
-    dispatcher.dispatch({ origin, path: pathname + search, method: request.method, headers, body: body ?? null }, handler);
+    dispatcher.dispatch({ origin, path, method: request.method, headers, body: body ?? null }, handler);
     await handler.accepted.promise;
   } catch (error) {
     throw fail(error, 'connecting');

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
 import { inTurn } from '../../files/in-turn.ts';
 import type { Journal, JournalPosition, JournalRecord } from '../journal-record.ts';
@@ -124,9 +125,10 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
     }
   }
 
-  /** One write a turn: under a load that never ends, others have theirs too. */
+  /** One write a turn, with all that comes in the same turn of the event loop: under a load that never ends, others have theirs too. */
   function commitSoon(): void {
     void writing(async () => {
+      await setImmediate();
       const batch = takeBatch(waiting);
       if (batch.length > 0) await commit(batch);
       if (waiting.length > 0) commitSoon();
