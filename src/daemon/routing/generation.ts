@@ -107,7 +107,7 @@ export class Generation {
     const { account } = this.#input;
     if (this.#isSettled || account === undefined) return;
     this.#isSettled = true;
-    await Promise.all(this.#losers);
+    if (this.#losers.length > 0) await Promise.all(this.#losers);
     await account.settle({
       finishReason: finish === undefined ? FinishReason.UNSPECIFIED : finishReasonOf(finish),
       statusReason,

@@ -92,6 +92,7 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
     call.off('cancelled', onCancelled);
     clearTimeout(timer);
     running.remove(place);
+    admitted.abort = undefined;
   };
   const deadlineMs = systemClock.monotonicMs() + (Number.isFinite(deadline) ? deadline - Date.now() : maxMs);
   return {

@@ -83,8 +83,9 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
       reserved,
       async attempt(provider, model) {
         if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
-        // The journal keeps their order: one write takes both.
-        await Promise.all([reserved, recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model })]);
+        // One write takes both, in their order: what holds up or fails the first does so to the second.
+        await recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model });
+        await reserved;
         if (!live.isOver) sign(place);
         atMs = clock.monotonic();
       },

@@ -4,8 +4,6 @@ const MAX_WAITING = 64 * 1024;
 export interface BodyHooks {
   /** There is room again. */
   onRoom(): void;
-  /** Nobody reads any further. */
-  onLeave(): void;
 }
 
 /**
@@ -18,6 +16,7 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
   #bytes = 0;
   #end: { readonly error: Error | undefined } | undefined;
   #wake: (() => void) | undefined;
+  #isLeft = false;
 
   constructor(hooks: BodyHooks) {
     this.#hooks = hooks;
@@ -25,6 +24,7 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
 
   /** Takes a chunk. Returns whether there is room for more. */
   push(chunk: Buffer): boolean {
+    if (this.#isLeft) return true;
     this.#waiting.push(chunk);
     this.#bytes += chunk.length;
     this.#wake?.();
@@ -54,17 +54,26 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
   #take(): Buffer {
     const [first] = this.#waiting;
     const taken = this.#waiting.length === 1 && first !== undefined ? first : Buffer.concat(this.#waiting, this.#bytes);
+    this.#empty();
+    return taken;
+  }
+
+  #empty(): void {
     const wasFull = this.#bytes >= MAX_WAITING;
     this.#waiting = [];
     this.#bytes = 0;
     if (wasFull) this.#hooks.onRoom();
-    return taken;
+  }
+
+  /** Nobody reads any further: what still comes is thrown away. */
+  leave(): void {
+    this.#isLeft = true;
+    this.#empty();
+    this.end();
   }
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
-    this.#waiting = [];
-    this.#hooks.onLeave();
-    this.end();
+    this.leave();
     return { done: true, value: undefined };
   }
 
