@@ -10,6 +10,8 @@ export interface MockAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   /** The body, whole or in pieces; each piece is a write of its own. */
   readonly body?: string | Uint8Array | readonly (string | Uint8Array)[];
+  /** What follows the body, each piece when it is there. */
+  readonly rest?: AsyncIterable<string>;
   /**
    * What follows the last piece: `end` (default) ends the answer, `cut` breaks the connection, `hold` keeps it open until
    * the other side closes it.
@@ -57,16 +59,16 @@ async function receive(incoming: IncomingMessage, response: ServerResponse): Pro
   return { method: incoming.method ?? '', path: incoming.url ?? '', headers: incoming.headers, body, json: () => JSON.parse(body), closed };
 }
 
-const piecesOf = (body: MockAnswer['body']): readonly (string | Uint8Array)[] => {
-  if (body === undefined) return [];
-  return typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
-};
+async function* piecesOf({ body = [], rest }: MockAnswer): AsyncGenerator<string | Uint8Array, void> {
+  yield* typeof body === 'string' || body instanceof Uint8Array ? [body] : body;
+  if (rest !== undefined) yield* rest;
+}
 
 async function play(answer: MockAnswer, response: ServerResponse): Promise<void> {
   if (answer.silent === true) return;
   response.writeHead(answer.status ?? 200, { ...answer.headers });
   response.flushHeaders();
-  for (const piece of piecesOf(answer.body)) {
+  for await (const piece of piecesOf(answer)) {
     if (response.destroyed) return;
     await new Promise<void>((resolve) => response.write(piece, () => resolve()));
     // The reader shares this thread: a turn of the loop lets it read this piece alone.

@@ -201,6 +201,8 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
 
   const health = await openHealth(home.healthFile, systemClock, log);
   cleanUp.add(() => health.close());
+  const traffic = newTraffic(systemClock, health.book);
+  cleanUp.add(() => traffic.drains.close());
   const generations = await openGenerations(home.generationsFile, log);
   cleanUp.add(() => generations.close());
   const known = new Set<string>();
@@ -220,7 +222,7 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
     admission: new Admission(() => store.current.limits),
     usage,
     generations,
-    traffic: newTraffic(systemClock, health.book),
+    traffic,
   });
   cleanUp.add(() => server.destroy());
   const { socket, port } = await listen(initial, home, server, known, log, cleanUp);

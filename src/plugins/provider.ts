@@ -27,7 +27,10 @@ export type { CheckKeyRequest, CheckKeyResponse, EmbedRequest, EmbedResponse, Fi
 export type ProviderEvent = NonNullable<GenerateResponse['event']>;
 
 export interface CallContext {
-  /** Fires when the caller went away or a time limit was reached. The provider's request must end with it. */
+  /**
+   * Fires when the answer is no longer wanted: the caller went away, or a time limit was reached. The provider's request must end with it. Where the
+   * manifest says that cancelling does not stop billing it fires up to 10 s later: the answer is read on for its usage.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -30,6 +30,8 @@ export interface TestDaemonOptions {
   readonly providers?: readonly Provider[];
   readonly variables?: Variables;
   readonly dev?: boolean;
+  /** The home of another one that has stopped. */
+  readonly home?: Environment;
 }
 
 export const temporaryHome = (): string => {
@@ -39,8 +41,8 @@ export const temporaryHome = (): string => {
 };
 
 /** Starts a real daemon on a free port and a socket of its own home; it stops with the test. */
-export async function testDaemon({ config = {}, providers, variables = {}, dev = false }: TestDaemonOptions = {}): Promise<TestDaemon> {
-  const environment = readEnvironment({ ...variables, TOLLGATE_HOME: temporaryHome() });
+export async function testDaemon({ config = {}, providers, variables = {}, dev = false, home }: TestDaemonOptions = {}): Promise<TestDaemon> {
+  const environment = home ?? readEnvironment({ ...variables, TOLLGATE_HOME: temporaryHome() });
   const { configFile, adminTokenFile } = environment.home;
   const writeConfig = (next: object): void => {
     mkdirSync(dirname(configFile), { recursive: true });

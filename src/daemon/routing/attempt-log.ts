@@ -5,7 +5,8 @@ import type { Failure } from '../failure.ts';
 import type { PlannedAttempt } from './plan-route.ts';
 import { isAbsent } from './provider-failure.ts';
 
-const usageOf = (failure: Failure): TokenUsage | undefined => (failure.cause instanceof ProviderError ? failure.cause.usage : undefined);
+/** What the provider had reported of an attempt that failed. */
+export const usageOf = (failure: Failure): TokenUsage | undefined => (failure.cause instanceof ProviderError ? failure.cause.usage : undefined);
 
 function outcomeOf(failure: Failure, planned: PlannedAttempt): Attempt_Outcome {
   if (failure.reason === 'CANCELLED' || failure.reason === 'DEADLINE') return Attempt_Outcome.CANCELLED;

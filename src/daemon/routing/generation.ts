@@ -5,15 +5,16 @@ import { RoutingOptions_OnInterrupt, type GenerateRequest, type GenerateResponse
 import { sleep } from '../clock.ts';
 import { Failure, type GenerationRecord, type Reason } from '../failure.ts';
 import type { Secrets } from '../keys/secrets.ts';
-import type { AttemptAccount, GenerationAccount } from '../usage/generation-account.ts';
+import type { AttemptAccount, GenerationAccount, GenerationEnd } from '../usage/generation-account.ts';
 import type { AttemptLimits } from './attempt-clock.ts';
 import { AttemptLog, type OpenAttempt } from './attempt-log.ts';
 import { ShownAnswer } from './continue-answer.ts';
+import { billsOn, runDrainedAttempt, type Rest } from './drained-attempt.ts';
 import { firstToEnd } from './first-to-end.ts';
 import type { Route } from './plan-route.ts';
 import { isRetryable } from './provider-failure.ts';
 import { RouteWalk, type Allowance, type Step } from './route-walk.ts';
-import { runAttempt, type Room } from './run-attempt.ts';
+import { runAttempt, type AttemptInput, type Room } from './run-attempt.ts';
 import type { Traffic } from './traffic.ts';
 import { wholeFailure } from './whole-failure.ts';
 
@@ -52,6 +53,8 @@ interface Run extends Step {
   ignoredFields: readonly string[] | undefined;
   isAnnounced: boolean;
   isGivenUp: boolean;
+  /** Set once it is read on behind the caller's back. */
+  rest: Rest | undefined;
 }
 
 interface Ended {
@@ -70,6 +73,8 @@ export class Generation {
   readonly #startMs = performance.now();
   /** Those that another one was faster than: what they cost is counted too. */
   readonly #losers: Promise<Ended>[] = [];
+  /** Those that are read on, with the end of that. */
+  readonly #rests = new Map<Rest, Promise<void>>();
   #isSettled = false;
   readonly #running = new Map<Run, Promise<Ended>>();
   /** Kept only where another model may go on with the answer. */
@@ -107,20 +112,29 @@ export class Generation {
     const { account } = this.#input;
     if (this.#isSettled || account === undefined) return;
     this.#isSettled = true;
+    const tookMs = performance.now() - this.#startMs;
     if (this.#losers.length > 0) await Promise.all(this.#losers);
-    await account.settle({
+    const end: GenerationEnd = {
       finishReason: finish === undefined ? FinishReason.UNSPECIFIED : finishReasonOf(finish),
       statusReason,
       startTime: this.#startTime,
-      durationMs: performance.now() - this.#startMs,
+      durationMs: tookMs,
       timeToFirstTokenMs: this.#firstContentMs === undefined ? undefined : this.#firstContentMs - this.#startMs,
       attempts: this.#log.entries,
       responseModel: finish?.responseModel ?? '',
-    });
+    };
+    if (this.#rests.size === 0) return account.settle(end);
+    // A failure is told at once, and the books are closed behind what is read on; a finish does not wait for that.
+    if (finish !== undefined) for (const rest of this.#rests.keys()) rest.stop();
+    const settled = Promise.all(this.#rests.values()).then(() => account.settle(end));
+    if (finish === undefined) this.#input.traffic.drains.keep(settled);
+    else await settled;
   }
 
   record(): GenerationRecord {
-    return { generationId: this.#input.id, attempts: this.#log.entries, usage: this.#log.usage, cost: this.#input.account?.cost, partial: this.#firstContentMs !== undefined };
+    // What is read on may still change.
+    const attempts = this.#rests.size === 0 ? this.#log.entries : this.#log.entries.map((entry) => ({ ...entry }));
+    return { generationId: this.#input.id, attempts, usage: this.#log.usage, cost: this.#input.account?.cost, partial: this.#firstContentMs !== undefined };
   }
 
   async #answer(): Promise<ProviderFinish> {
@@ -178,7 +192,7 @@ export class Generation {
   }
 
   #start(step: Step): void {
-    const run: Run = { ...step, attempt: this.#log.begin(step.planned, step.planned.key?.label ?? ''), controller: new AbortController(), ignoredFields: undefined, isAnnounced: false, isGivenUp: false };
+    const run: Run = { ...step, attempt: this.#log.begin(step.planned, step.planned.key?.label ?? ''), controller: new AbortController(), ignoredFields: undefined, isAnnounced: false, isGivenUp: false, rest: undefined };
     this.#running.set(run, this.#run(run));
   }
 
@@ -189,7 +203,7 @@ export class Generation {
     let books: AttemptAccount | undefined;
     try {
       books = await account?.begin(planned);
-      const finish = await runAttempt({
+      const input: AttemptInput = {
         candidate: planned,
         key,
         request: this.#shown?.request() ?? request,
@@ -205,7 +219,8 @@ export class Generation {
           books?.add(event);
           return this.#answering === run || this.#win(run) ? emit(this.#shown?.add(event) ?? event) : undefined;
         },
-      });
+      };
+      const finish = await (books !== undefined && billsOn(planned) ? runDrainedAttempt(input, traffic.drains, books, (rest) => (run.rest = rest)) : runAttempt(input));
       attempt.succeeded(finish.usage);
       attempt.entry.cost = books?.end({ usage: finish.usage, reportedPicoUsd: finish.reportedCostPicoUsd, responseModel: finish.responseModel, isWhole: true, wasTaken: true });
       if (!run.isGivenUp) this.#walk.succeeded(run.at);
@@ -217,7 +232,8 @@ export class Generation {
       attempt.failed(failure);
       const { entry } = attempt;
       // A provider that refuses a request bills nothing.
-      entry.cost = books?.end({ usage: entry.usage, isWhole: false, wasTaken: run.ignoredFields !== undefined && entry.httpStatus < 400 });
+      entry.cost = run.rest?.costSoFar ?? books?.end({ usage: entry.usage, isWhole: false, wasTaken: run.ignoredFields !== undefined && entry.httpStatus < 400 });
+      if (run.rest !== undefined) this.#rests.set(run.rest, run.rest.close(entry));
       return { run, outcome: failure };
     }
   }

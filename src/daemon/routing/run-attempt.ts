@@ -26,6 +26,8 @@ export interface AttemptInput {
   readonly signal: AbortSignal;
   /** Ends this attempt alone, with a Failure as its reason. */
   readonly controller: AbortController;
+  /** What the plugin gets the signal of. Default: `controller`. */
+  readonly upstream?: AbortController;
   onAccepted(ignoredFields: readonly string[]): Room;
   onDelta(event: DeltaEvent): Room;
 }
@@ -34,6 +36,13 @@ function failureOf(error: unknown, candidate: Candidate): Failure {
   if (error instanceof Failure) return error;
   if (error instanceof ProviderError) return providerFailure(error, candidate);
   return new Failure('INTERNAL', 'the plugin failed unexpectedly; see the log of the daemon', { metadata: { provider: candidate.instance.name }, cause: error });
+}
+
+/** Why an attempt was given up, with what the provider had reported by then. */
+function givenUp(reason: unknown, error: unknown, candidate: Candidate): Failure {
+  const failure = failureOf(reason, candidate);
+  if (!(error instanceof ProviderError) || error.usage === undefined) return failure;
+  return new Failure(failure.reason, failure.message, { metadata: failure.metadata, cause: error });
 }
 
 const MAX_WORD_BYTES = 256;
@@ -52,7 +61,7 @@ const callWithoutKey = (event: Extract<DeltaEvent, { $case: 'toolCallDelta' }>, 
 
 /** Asks one provider once. Returns its finish; throws a Failure for everything else. */
 export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
-  const { candidate, signal, controller } = input;
+  const { candidate, signal, controller, upstream = controller } = input;
   const { name, provider } = candidate.instance;
   const secret = input.key?.secret.reveal() ?? '';
   signal.throwIfAborted();
@@ -67,7 +76,7 @@ export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
   };
 
   try {
-    for await (const event of provider.generate(providerRequest(input.request, candidate, input.key), { signal: controller.signal })) {
+    for await (const event of provider.generate(providerRequest(input.request, candidate, input.key), { signal: upstream.signal })) {
       if (event.$case === 'finish') return withoutKey(event.value, secret);
       if (event.$case === 'started') {
         clock.accepted();
@@ -81,7 +90,7 @@ export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
     }
     throw new Failure('RESPONSE_TRUNCATED', `${name} ended its answer before its end`, { metadata: { provider: name, model: candidate.model, retryable: 'true' } });
   } catch (error) {
-    throw failureOf(controller.signal.aborted ? controller.signal.reason : error, candidate);
+    throw upstream.signal.aborted ? givenUp(upstream.signal.reason, error, candidate) : failureOf(error, candidate);
   } finally {
     clock.stop();
     signal.removeEventListener('abort', onAbort);

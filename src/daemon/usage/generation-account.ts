@@ -35,6 +35,11 @@ export interface AttemptEnd {
 export interface AttemptAccount {
   /** Counts what streams by. Throws BUDGET_EXCEEDED once the generation has cost what is left. */
   add(event: ProviderEvent): void;
+  /**
+   * Nobody waits for it any more, and it goes on all the same: from now on nothing stops it for its cost. What it has come to so far, which counts
+   * for it until its end.
+   */
+  letGo(): Cost;
   /** What it came to. Once; a second call gives the same. */
   end(end: AttemptEnd): Cost;
 }
@@ -80,6 +85,9 @@ interface Running {
 
 export function generationAccount({ open, prices, size, outputLimit, isEmbedding = false }: GenerationAccountParts): GenerationAccount {
   const costs: Cost[] = [];
+  /** What those have come to so far that were let go. */
+  const goingOn = new Map<Running, Cost>();
+  const costOfAll = (...more: readonly Cost[]): Cost => sumCosts([...costs, ...goingOn.values(), ...more]);
   let usage: TokenUsage | undefined;
   let source: UsageSource = UsageSource.REPORTED;
   let calls = 0;
@@ -95,7 +103,7 @@ export function generationAccount({ open, prices, size, outputLimit, isEmbedding
   const guard = (running: Running): void => {
     const { maxPicoUsd } = open.budget;
     if (maxPicoUsd === undefined) return;
-    const spent = sumCosts([...costs, estimated(running, undefined, false).cost]).expectedPicoUsd ?? 0n;
+    const spent = costOfAll(estimated(running, undefined, false).cost).expectedPicoUsd ?? 0n;
     if (spent > maxPicoUsd) throw new Failure('BUDGET_EXCEEDED', 'the answer has cost what was left of the budget, and was stopped; what came until here is paid');
   };
 
@@ -114,10 +122,16 @@ export function generationAccount({ open, prices, size, outputLimit, isEmbedding
         if (outputTokens - lookedAt < LOOK_EVERY_TOKENS) return;
         lookedAt = outputTokens;
         open.checkpoint(outputTokens);
-        guard(running);
+        if (!goingOn.has(running)) guard(running);
+      },
+      letGo() {
+        const { cost } = estimated(running, undefined, false);
+        goingOn.set(running, cost);
+        return cost;
       },
       end({ usage: reported, reportedPicoUsd, responseModel, isWhole, wasTaken }) {
         if (ended !== undefined) return ended;
+        goingOn.delete(running);
         const mayBeBilled = wasTaken || running.meter.outputTokens > 0 || reported !== undefined || reportedPicoUsd !== undefined;
         const isKnown = isWhole && (reported?.outputTokens !== undefined || isEmbedding) && reported?.inputTokens !== undefined;
         if (!mayBeBilled) {
@@ -140,7 +154,7 @@ export function generationAccount({ open, prices, size, outputLimit, isEmbedding
   return {
     begin,
     get cost() {
-      return sumCosts(costs);
+      return costOfAll();
     },
     async settle(end) {
       const asked = end.attempts.findLast(({ outcome }) => outcome !== Attempt_Outcome.SKIPPED);

@@ -3,11 +3,10 @@ import { Cost_Provenance, FinishReason } from '../../../src/gen/tollgate/v1/cont
 import { UsageSource } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import { ErrorClass, finish, ProviderError, started, textDelta, type Provider } from '../../../src/plugins/provider.ts';
 import { say, scriptedProvider } from '../scripted-provider.ts';
-import { ask, generate, testDaemon, type Generated, type TestDaemon } from '../test-daemon.ts';
-import { GetQuotaRequest, ListGenerationsRequest, UsageServiceClient, UsageServiceService } from '../../../src/gen/tollgate/v1/usage_service.ts';
+import { onlySettled, usageClient } from '../settled-generations.ts';
+import { ask, generate, testDaemon, type Generated } from '../test-daemon.ts';
+import { GetQuotaRequest, UsageServiceService } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import type { Finish } from '../../../src/gen/tollgate/v1/generate_service.ts';
-import { credentials } from '@grpc/grpc-js';
-import { onTestFinished } from 'vitest';
 import { call } from './usage-server.ts';
 
 /** A provider that is not on this machine, and so costs money. */
@@ -29,22 +28,7 @@ const answering = (finishing = done()): Provider =>
     yield finishing;
   });
 
-function usageClient({ daemon }: TestDaemon): UsageServiceClient {
-  const client = new UsageServiceClient(daemon.grpc ?? '', credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 });
-  onTestFinished(() => client.close());
-  return client;
-}
-
 const finishOf = ({ events }: Generated): Finish | undefined => events.flatMap(({ event }) => (event?.$case === 'finish' ? [event.value] : []))[0];
-
-const only = async (daemon: TestDaemon) => {
-  const { response } = await call(usageClient(daemon), UsageServiceService.listGenerations, ListGenerationsRequest.fromPartial({}), daemon.adminToken);
-  const generations = response?.generations ?? [];
-  expect(generations).toHaveLength(1);
-  const [generation] = generations;
-  if (generation === undefined) throw new Error('no generation');
-  return generation;
-};
 
 describe('what a generation costs', () => {
   it('is told in its finish and stands in the books, to the pico-USD', async () => {
@@ -53,7 +37,7 @@ describe('what a generation costs', () => {
     const cost = { provenance: Cost_Provenance.PRICED, expectedPicoUsd: COST, lowPicoUsd: COST, highPicoUsd: COST, priceVersion: 'config' };
     expect(told?.cost).toEqual(cost);
     expect(told?.attempts[0]?.cost).toEqual(cost);
-    expect(await only(daemon)).toMatchObject({ generationId: told?.generationId, client: 'admin', model: 'p/m', provider: 'p', usage: USAGE, usageSource: UsageSource.REPORTED, cost, labels: { team: 'search' }, statusReason: '' });
+    expect(await onlySettled(daemon)).toMatchObject({ generationId: told?.generationId, client: 'admin', model: 'p/m', provider: 'p', usage: USAGE, usageSource: UsageSource.REPORTED, cost, labels: { team: 'search' }, statusReason: '' });
   });
 
   it('is what the provider says where it says so', async () => {
@@ -66,7 +50,7 @@ describe('what a generation costs', () => {
     const daemon = await testDaemon({ providers: [answering()] });
     const told = finishOf(await generate(daemon, ask({ model: 'p/m' })));
     expect(told?.cost).toMatchObject({ provenance: Cost_Provenance.UNKNOWN, expectedPicoUsd: undefined });
-    expect((await only(daemon)).cost).toMatchObject({ provenance: Cost_Provenance.UNKNOWN, expectedPicoUsd: undefined });
+    expect((await onlySettled(daemon)).cost).toMatchObject({ provenance: Cost_Provenance.UNKNOWN, expectedPicoUsd: undefined });
   });
 
   it('is estimated where an answer breaks off, and the failure tells it', async () => {
@@ -82,7 +66,7 @@ describe('what a generation costs', () => {
     expect(cost?.provenance).toBe(Cost_Provenance.ESTIMATED);
     expect(cost?.lowPicoUsd).toBeLessThanOrEqual(cost?.expectedPicoUsd ?? -1n);
     expect(cost?.expectedPicoUsd).toBeLessThanOrEqual(cost?.highPicoUsd ?? -1n);
-    expect(await only(daemon)).toMatchObject({ statusReason: 'RESPONSE_TRUNCATED', usageSource: UsageSource.ESTIMATED, cost });
+    expect(await onlySettled(daemon)).toMatchObject({ statusReason: 'RESPONSE_TRUNCATED', usageSource: UsageSource.ESTIMATED, cost });
   });
 
   it('is nothing where the provider refused', async () => {

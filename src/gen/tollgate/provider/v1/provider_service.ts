@@ -127,7 +127,10 @@ export interface Manifest {
   defaultModel: string;
   /** Models known without asking, for providers that have no list. May be empty. */
   models: ModelInfo[];
-  /** Whether the provider stops billing when its stream is closed. Unset is not known. */
+  /**
+   * Whether the provider stops billing when its stream is closed. Unset is not known. Where it is false, an answer whose caller has gone is read on
+   * for its usage: at most 10 s, 64 KB of text, and 8 such answers at once in the daemon.
+   */
   cancelStopsBilling?:
     | boolean
     | undefined;
