@@ -65,7 +65,7 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
     }
     for (const event of reader.finish()) yield event;
   } catch (error) {
-    throw withUsage(error, reader.usage);
+    throw withUsage(error, reader.usage, signal);
   } finally {
     exchange.close();
   }

@@ -38,7 +38,8 @@ export interface Provider {
   readonly manifest: Manifest;
   /**
    * Streams one answer. Ends after `finish`; fails by throwing a ProviderError, also when the provider's stream is cut.
-   * A throw before `started` means that the provider was not reached.
+   * A throw before `started` means that the provider was not reached. When the signal fires it throws the signal's reason, or a ProviderError
+   * with what the provider has reported by then and with that reason as its cause.
    */
   generate(request: GenerateRequest, context: CallContext): AsyncIterable<ProviderEvent>;
   /** Lists the models that the key may use. */

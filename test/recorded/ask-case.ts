@@ -33,11 +33,15 @@ export function providerFor({ folder, expected }: RecordedCase): { readonly type
   return { type: folder, settings: {} };
 }
 
+/** The model that a case's answer is of. */
+export const modelFor = ({ folder, askedModel, expected }: RecordedCase): string => askedModel ?? expected.model ?? MODELS[folder] ?? '';
+
 /** A request that such an answer can belong to. */
-export function requestFor({ folder, kinds, askedModel, expected }: RecordedCase, instance: string): GenerateRequest {
+export function requestFor(recorded: RecordedCase, instance: string): GenerateRequest {
+  const { kinds, expected } = recorded;
   const tools = [...new Set(expected.tool_calls.map(({ name }) => name))];
   const content: DeepPartial<GenerateRequest> = {
-    model: `${instance}/${askedModel ?? expected.model ?? MODELS[folder] ?? ''}`,
+    model: `${instance}/${modelFor(recorded)}`,
     messages: [userSays('Answer this.')],
     tools: tools.map((name) => ({ name, description: 'A tool.', parametersJson: '{"type":"object"}' })),
   };

@@ -70,7 +70,9 @@ export interface RecordedCase {
   readonly expected: Expectation;
   /** The model that the recorded request asked; undefined when the request is not known. */
   readonly askedModel: string | undefined;
-  /** The length of the answer's body. */
+  /** The answer's body; undefined when there is none. */
+  readonly file: string | undefined;
+  /** Its length. */
   readonly bytes: number;
 }
 
@@ -91,6 +93,7 @@ function readCase(folder: string, name: string, files: readonly string[]): Recor
     kinds: (readJson(path('http.json')) as { kinds: string[] }).kinds,
     expected: readJson(path('expect.json')) as Expectation,
     askedModel: request?.model,
+    file: body === undefined ? undefined : join(ROOT, folder, body),
     bytes: body === undefined ? 0 : readFileSync(join(ROOT, folder, body)).length,
   };
 }
@@ -100,6 +103,15 @@ function casesOf(folder: string): readonly RecordedCase[] {
   if (!existsSync(directory)) return [];
   const files = readdirSync(directory);
   return files.flatMap((file) => (file.endsWith('.expect.json') ? [readCase(folder, file.slice(0, -'.expect.json'.length), files)] : []));
+}
+
+/** What was billed, in the common meaning: output with its reasoning, input with its cache. */
+export function billed({ usage, usage_total_check: total, usage_semantics: semantics }: Expectation): { input: bigint | undefined; output: bigint | undefined } {
+  if (usage === null) return { input: undefined, output: undefined };
+  const output = usage.output_tokens === null ? undefined : BigInt(usage.output_tokens + (total === 'input+output+reasoning' ? (usage.reasoning_tokens ?? 0) : 0));
+  const isApart = semantics?.includes('input EXCLUDES cache') === true;
+  const input = usage.input_tokens === null ? undefined : BigInt(usage.input_tokens + (isApart ? (usage.cached_input_tokens ?? 0) + (usage.cache_write_tokens ?? 0) : 0));
+  return { input, output };
 }
 
 const isList = ({ expected }: RecordedCase): boolean => expected.api === 'list_models';

@@ -9,18 +9,9 @@ import type { Span } from '../../src/daemon/usage/prices/price.ts';
 import { generateSize, inputTokens } from '../../src/daemon/usage/prices/request-size.ts';
 import { arrayOf, isObject, stringOf } from '../../src/plugins/kit/json.ts';
 import { reasoningDelta, textDelta, toolCallDelta } from '../../src/plugins/provider.ts';
-import { readCases, type Expectation, type RecordedCase } from './cases.ts';
+import { billed, readCases, type Expectation, type RecordedCase } from './cases.ts';
 
 const ROOT = fileURLToPath(new URL('../../../shared/fixtures/', import.meta.url));
-
-/** What was billed, in the common meaning: output with its reasoning, input with its cache. */
-function billed({ usage, usage_total_check: total, usage_semantics: semantics }: Expectation): { input: bigint | undefined; output: bigint | undefined } {
-  if (usage === null) return { input: undefined, output: undefined };
-  const output = usage.output_tokens === null ? undefined : BigInt(usage.output_tokens + (total === 'input+output+reasoning' ? (usage.reasoning_tokens ?? 0) : 0));
-  const isApart = semantics?.includes('input EXCLUDES cache') === true;
-  const input = usage.input_tokens === null ? undefined : BigInt(usage.input_tokens + (isApart ? (usage.cached_input_tokens ?? 0) + (usage.cache_write_tokens ?? 0) : 0));
-  return { input, output };
-}
 
 function seenOf({ text, refusal, reasoning, tool_calls: calls }: Expectation): SeenAnswer {
   const meter = answerMeter();

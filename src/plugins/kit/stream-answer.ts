@@ -60,7 +60,7 @@ export async function* streamAnswer(planned: () => AnswerPlan): AsyncGenerator<P
   } catch (error) {
     // A connection that breaks behind the finish reason has delivered the whole answer.
     const isComplete = reader?.isWhole === true && error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED;
-    if (!isComplete) throw explained(withUsage(plan.request.signal.aborted ? givenUp(error, reader?.usage) : error, reader?.usage), plan);
+    if (!isComplete) throw explained(withUsage(error, reader?.usage, plan.request.signal), plan);
   } finally {
     exchange.close(reader?.isOver);
   }
@@ -72,10 +72,6 @@ export async function* streamAnswer(planned: () => AnswerPlan): AsyncGenerator<P
   }
   for (const event of out) yield event;
 }
-
-/** Whoever gave the answer up knows why; what the provider had reported by then only we do. */
-const givenUp = (error: unknown, usage: TokenUsage | undefined): unknown =>
-  error instanceof ProviderError || usage === undefined ? error : new ProviderError(ErrorClass.TRUNCATED, 'the answer was given up before its end', { usage, cause: error });
 
 const explained = (error: unknown, { explain }: AnswerPlan): unknown => (error instanceof ProviderError && explain !== undefined ? explain(error) : error);
 

@@ -1,7 +1,9 @@
+import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { Cost_Provenance, FinishReason } from '../../../src/gen/tollgate/v1/content.ts';
 import { UsageSource } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import { ErrorClass, finish, ProviderError, started, textDelta, type Provider } from '../../../src/plugins/provider.ts';
+import { hangUp } from '../hang-up.ts';
 import { say, scriptedProvider } from '../scripted-provider.ts';
 import { onlySettled, usageClient } from '../settled-generations.ts';
 import { ask, generate, testDaemon, type Generated } from '../test-daemon.ts';
@@ -67,6 +69,20 @@ describe('what a generation costs', () => {
     expect(cost?.lowPicoUsd).toBeLessThanOrEqual(cost?.expectedPicoUsd ?? -1n);
     expect(cost?.expectedPicoUsd).toBeLessThanOrEqual(cost?.highPicoUsd ?? -1n);
     expect(await onlySettled(daemon)).toMatchObject({ statusReason: 'RESPONSE_TRUNCATED', usageSource: UsageSource.ESTIMATED, cost });
+  });
+
+  it('is estimated where the caller hangs up, from the input that the provider had counted by then', async () => {
+    const counting = paid('p', async function* (_request, { signal }) {
+      yield started();
+      yield say('hello');
+      await once(signal, 'abort');
+      throw new ProviderError(ErrorClass.TRUNCATED, 'given up', { usage: { inputTokens: 1000n, outputTokens: 1n } });
+    });
+    const daemon = await testDaemon({ providers: [counting], config: { prices: PRICES } });
+    await hangUp(daemon, ask({ model: 'p/m', maxOutputTokens: 1000 }), 'hello');
+    const { cost, ...generation } = await onlySettled(daemon);
+    expect(generation).toMatchObject({ statusReason: 'CANCELLED', usageSource: UsageSource.ESTIMATED, usage: { inputTokens: 1000n, outputTokens: 2n }, attempts: [{ reason: 'CANCELLED', message: 'the caller went away' }] });
+    expect(cost).toMatchObject({ provenance: Cost_Provenance.ESTIMATED, expectedPicoUsd: 2_020_000_000n, lowPicoUsd: 2_010_000_000n, highPicoUsd: 12_000_000_000n });
   });
 
   it('is nothing where the provider refused', async () => {

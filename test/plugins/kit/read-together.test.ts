@@ -26,4 +26,7 @@ test('an error takes the usage along that was reported before it', () => {
   expect(withUsage(told, { inputTokens: 3n })).toBe(told);
   const other = new Error('not ours');
   expect(withUsage(other, { inputTokens: 3n })).toBe(other);
+  const gone = AbortSignal.abort();
+  expect(withUsage(other, { inputTokens: 3n }, gone)).toMatchObject({ errorClass: ErrorClass.TRUNCATED, usage: { inputTokens: 3n }, cause: other });
+  expect(withUsage(other, undefined, gone)).toBe(other);
 });
