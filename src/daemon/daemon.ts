@@ -180,8 +180,8 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   await takeHome(home, cleanUp);
   const card = daemonCard(home.daemonFile);
   cleanUp.add(() => card.remove());
-  const note = (config_problem: string | undefined): void => void card.write({ config_problem }).catch((error: unknown) => log.error({ err: error }, 'cannot write daemon.json'));
-  const store = openConfig(home.configFile, initial, load, note, log, cleanUp);
+  const note = (fields: { readonly config_problem?: string | undefined; readonly books_problem?: string | undefined }): void => void card.write(fields).catch((error: unknown) => log.error({ err: error }, 'cannot write daemon.json'));
+  const store = openConfig(home.configFile, initial, load, (config_problem) => note({ config_problem }), log, cleanUp);
   const secrets = openKeyRing({ environment, log, config: () => store.current });
   cleanUp.add(() => secrets.close());
   const issuers = makeIssuers(log);
@@ -192,11 +192,11 @@ async function start(options: DaemonOptions, cleanUp: CleanUp): Promise<Daemon> 
   store.subscribe((config) => {
     registry = registryOf(config);
     issuers.use(config.issuers);
-    note(undefined);
+    note({ config_problem: undefined });
     log.info(needsRestart(config, initial) ? 'the config changed and is in force, but for listen and limits.max_request_bytes: those wait for a restart' : 'the config changed and is in force');
   });
 
-  const usage = await openUsage({ home, config: () => store.current, registry: () => registry, log });
+  const usage = await openUsage({ home, config: () => store.current, registry: () => registry, log, onProblem: (books_problem) => note({ books_problem }) });
   cleanUp.add(() => usage.close());
 
   const health = await openHealth(home.healthFile, systemClock, log);

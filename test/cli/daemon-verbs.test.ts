@@ -117,6 +117,15 @@ describe('tollgate start, stop, restart and status', () => {
     expect([code, stdout, stderr]).toEqual([0, 'hello there\n', expect.stringContaining(`${file} cannot be used: listen.grpc: no\n`)]);
   });
 
+  it('shows books that do not balance', async () => {
+    const home = daemonHome();
+    await runTollgate(home, ['start']);
+    expect(await json(home)).toMatchObject({ books_problem: null });
+    pretend(home, { books_problem: 'gen_1: it ends twice' });
+    expect((await runTollgate(home, ['status'])).stdout).toContain('books    do not balance: gen_1: it ends twice\n');
+    expect(await json(home)).toMatchObject({ books_problem: 'gen_1: it ends twice' });
+  });
+
   it('says that it does not listen on TCP', async () => {
     const { code, stderr } = await runTollgate(daemonHome({ listen: { grpc: null, http: null } }), ['start']);
     expect([code, stderr]).toEqual([0, expect.stringContaining('not on 127.0.0.1:4780')]);

@@ -29,6 +29,7 @@ interface Found {
   readonly http?: string | null;
   readonly embedded?: boolean;
   readonly configProblem?: string | undefined;
+  readonly booksProblem?: string | undefined;
 }
 
 async function findLocal(host: CliHost): Promise<Found> {
@@ -68,12 +69,12 @@ async function askDaemon(host: CliHost): Promise<Caller> {
   }
 }
 
-async function asJson({ configProblem: problem, ...found }: Found, caller: Caller, host: CliHost): Promise<string> {
+async function asJson({ configProblem: problem, booksProblem, ...found }: Found, caller: Caller, host: CliHost): Promise<string> {
   const who = caller.whoAmI && await canonicalJson('tollgate.v1.WhoAmIResponse', WhoAmIResponse.encode(caller.whoAmI));
   const { home } = host.environment;
   const whoAmI: unknown = who === undefined ? null : JSON.parse(who);
   return JSON.stringify({
-    ...found, config_file: home.configFile, config_problem: problem ?? null, state_dir: home.stateDir, log_file: home.logFile, cli_version: host.version, who_am_i: whoAmI,
+    ...found, config_file: home.configFile, config_problem: problem ?? null, books_problem: booksProblem ?? null, state_dir: home.stateDir, log_file: home.logFile, cli_version: host.version, who_am_i: whoAmI,
     providers: caller.providers === undefined ? null : await healthJson(caller.providers),
   });
 }
@@ -103,6 +104,7 @@ async function asText(found: Found, caller: Caller, host: CliHost): Promise<stri
   }
   const { configFile } = host.environment.home;
   rows.push(['config', found.configProblem === undefined ? configFile : configProblem(found.configProblem, configFile)], ['log', host.environment.home.logFile]);
+  if (found.booksProblem !== undefined) rows.push(['books', `do not balance: ${found.booksProblem}`]);
   const health = await healthTable(caller.providers ?? []);
   return `${rows.map(([name, value]) => `${name.padEnd(8)} ${value}\n`).join('')}${health === '' ? '' : `\n${health}`}`;
 }

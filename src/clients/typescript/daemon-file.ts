@@ -14,6 +14,8 @@ export interface DaemonFile {
   readonly embedded: boolean;
   /** Why the config that was last saved cannot be used; the one before it is in force. Undefined when it can. */
   readonly configProblem?: string | undefined;
+  /** What its last check found wrong with the books of what was used. Undefined when they balance. */
+  readonly booksProblem?: string | undefined;
 }
 
 function field(record: object, name: string): unknown {
@@ -43,6 +45,7 @@ export function parseDaemonFile(text: string): DaemonFile | undefined {
     http: textOrNull(field(value, 'http')),
     embedded: field(value, 'embedded') === true,
     configProblem: textOrNull(field(value, 'config_problem')) ?? undefined,
+    booksProblem: textOrNull(field(value, 'books_problem')) ?? undefined,
   };
 }
 

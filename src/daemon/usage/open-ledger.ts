@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { Cost_Provenance, type Cost } from '../../gen/tollgate/v1/content.ts';
 import type { Generation } from '../../gen/tollgate/v1/usage_service.ts';
 import type { Tier } from '../access/caller.ts';
@@ -20,6 +21,7 @@ import { recentGenerations } from './recent-generations.ts';
 import { recorder, type Recorder } from './recorder.ts';
 import { reservations } from './reserve.ts';
 import { crashed, type CrashCost } from './settle-record.ts';
+import { selfCheck } from './self-check.ts';
 import { openSnapshot, type Snapshot } from './snapshot.ts';
 import { noSums } from './sums.ts';
 import { summarize } from './summarize.ts';
@@ -40,6 +42,10 @@ export interface LedgerOptions {
   /** The IANA zone whose days are summed up. Default: the machine's. */
   readonly timeZone?: string;
   readonly clock?: Clock;
+  /** Told what is wrong with the books when that changes; undefined is nothing. */
+  readonly onProblem?: (problem: string | undefined) => void;
+  /** How long after a record the books are checked. Default 60,000. */
+  readonly checkEveryMs?: number;
 }
 
 export interface OpenLedger extends Ledger, UsageBook {
@@ -49,6 +55,8 @@ export interface OpenLedger extends Ledger, UsageBook {
   readonly overrunCount: number;
   /** Frees what is older or larger than the config keeps. Done by itself once an hour. */
   compact(): Promise<void>;
+  /** Checks that the books balance. Returns what is wrong; nothing when they do. Done by itself within 60 s of a record. */
+  check(): Promise<readonly string[]>;
   /** Writes the snapshot. The journal stays open. */
   close(): Promise<void>;
 }
@@ -112,10 +120,12 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const { labels: labelNames } = config().retention;
   const snapshot = await openSnapshot({ file: options.snapshotFile, calendar, labelNames, clock, log });
   const state = await fold(journal, snapshot, () => emptyState(calendar, labelNames), log);
+  const launch = state.position;
   const records = recorder(journal, state);
+  let isTrusted = true;
   let week = weekOf(journal.segments.at(-1)?.newest ?? clock.now());
   records.subscribe(({ record }) => {
-    snapshot.changed(state);
+    if (isTrusted) snapshot.changed(state);
     if (weekOf(record.time) === week) return;
     week = weekOf(record.time);
     journal.seal().catch((error: unknown) => log.warn({ err: error }, 'cannot begin another segment of the journal'));
@@ -130,6 +140,13 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const sources: Sources = { journal, state };
   const known = knownIds(journal, state, records);
   const compacting = inTurn();
+  // The next start counts anew, from the journal alone.
+  const distrust = async (): Promise<void> => {
+    isTrusted = false;
+    await rm(options.snapshotFile, { force: true });
+  };
+  const { onProblem = () => {}, checkEveryMs } = options;
+  const selfChecks = selfCheck({ journal, state, launch, desk, recorder: records, log, onProblem, onMiscount: distrust, ...(checkEveryMs === undefined ? {} : { everyMs: checkEveryMs }) });
 
   const compact = (): Promise<void> =>
     compacting(async () => {
@@ -137,7 +154,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
       if (upTo === undefined) return;
       recent.forget(upTo);
       log.info({ segment: upTo.segment }, 'summed up what of the journal is older or larger than the config keeps');
-      await snapshot.write(state);
+      if (isTrusted) await snapshot.write(state);
     });
   const timer = setInterval(() => void compact().catch((error: unknown) => log.warn({ err: error }, 'cannot sum up the journal; it is tried again')), COMPACT_EVERY_MS).unref();
 
@@ -187,12 +204,15 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
     clear,
     quota: (client, tier) => desk.quota(client, tier ?? state.tiers.get(client) ?? 'free', now()),
     compact,
+    check: () => selfChecks.checkNow(),
     async close() {
       clearInterval(timer);
       known.close();
       await compacting(() => Promise.resolve());
+      await selfChecks.close();
       await records.close();
       await snapshot.close();
+      if (!isTrusted) await distrust();
     },
   };
 }

@@ -48,13 +48,15 @@ export interface UsageOptions {
   readonly config: () => Config;
   readonly registry: () => Registry;
   readonly log: Logger;
+  /** Told what is wrong with the books when that changes; undefined is nothing. */
+  readonly onProblem: (problem: string | undefined) => void;
 }
 
 /**
  * Opens the books of this home: the journal, and what it adds up to. Throws a StartError for a journal that is damaged, or that a newer version
  * wrote.
  */
-export async function openUsage({ home, config, registry, log }: UsageOptions): Promise<Usage> {
+export async function openUsage({ home, config, registry, log, onProblem }: UsageOptions): Promise<Usage> {
   let held: { readonly of: Config['prices']; readonly catalogue: Catalogue; readonly prices: PriceBook } | undefined;
   const prices = async (): Promise<PriceBook> => {
     const catalogue = await bundledCatalogue();
@@ -68,6 +70,7 @@ export async function openUsage({ home, config, registry, log }: UsageOptions): 
     snapshotFile: home.usageFile,
     config: () => config().usage,
     log,
+    onProblem,
     async crashCost({ provider, model, time }, { outputTokens }, bound) {
       const instance = registry().instances.get(provider);
       const price = instance === undefined ? undefined : (await prices()).priceOf({ instance, model, at: new Date(time) });

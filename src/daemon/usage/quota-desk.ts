@@ -25,6 +25,8 @@ export interface QuotaDesk {
   /** Checks every window and holds in all of them, with nothing in between. Throws QUOTA_EXCEEDED or BUDGET_EXCEEDED. */
   hold(request: ReserveRequest, nowMs: number): Held;
   quota(client: string, tier: Tier, nowMs: number): ClientQuota;
+  /** The highest limit under which anything was held in a window since the start, by window; whoever checks forgets those that are over. */
+  readonly ceilings: Map<string, bigint>;
 }
 
 export interface QuotaDeskParts {
@@ -41,6 +43,9 @@ interface Window extends Limit {
   readonly span: Span;
 }
 
+/** More than anything comes to. */
+const NO_LIMIT = 2n ** 127n;
+
 const utc = calendarOf('UTC');
 
 function calendarFor(zone: string | undefined): Calendar {
@@ -53,6 +58,7 @@ export function quotaDesk({ state, config, log, cheaperModels }: QuotaDeskParts)
   /** Held by calls whose reservation is on its way to the disk, by window. */
   const coming = new Map<string, bigint>();
   const latestComing = new Map<string, string>();
+  const ceilings = new Map<string, bigint>();
 
   const countsOf = (id: string) => {
     const count = state.windows.counts.get(id);
@@ -109,12 +115,15 @@ export function quotaDesk({ state, config, log, cheaperModels }: QuotaDeskParts)
   };
 
   return {
+    ceilings,
     hold(request, nowMs) {
       const { client, tier, bound } = request;
       const { windows, shadow } = windowsOf(client, tier, nowMs);
       refuse(request, windows, shadow, nowMs);
       const holds = new Map(windows.map(({ id, unit }) => [id, wantedOf(unit, bound) ?? 0n]));
-      for (const { id, counter, span } of windows) {
+      for (const { id, counter, span, most } of windows) {
+        const ceiling = shadow ? NO_LIMIT : (most ?? NO_LIMIT);
+        if ((ceilings.get(id) ?? 0n) < ceiling) ceilings.set(id, ceiling);
         coming.set(id, (coming.get(id) ?? 0n) + (holds.get(id) ?? 0n));
         latestComing.set(counter, span.name);
       }

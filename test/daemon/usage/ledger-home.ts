@@ -1,5 +1,5 @@
 import { join, dirname } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { Attempt_Outcome, Cost_Provenance, FinishReason, type Cost } from '../../../src/gen/tollgate/v1/content.ts';
 import { UsageSource, type Generation } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import { DEFAULT_USAGE_CONFIG, type Limits, type TierConfig, type UsageConfig } from '../../../src/daemon/config/usage-config.ts';
@@ -50,6 +50,8 @@ export interface Home {
   readonly snapshotFile: string;
   readonly clock: TestClock;
   config: UsageConfig;
+  /** What its books must be found to have wrong when they are closed. */
+  problems: readonly unknown[];
   /** Each line of the log. */
   readonly logged: string[];
   /** Opens the books, as a launch of the daemon does. */
@@ -77,6 +79,7 @@ export function ledgerHome(config: Partial<UsageConfig> = {}, clock = testClock(
     snapshotFile,
     clock,
     config: usageConfig(config),
+    problems: [],
     logged,
     async open(options = {}, through = (journal) => journal) {
       const journal = await openAt(dir, { clock: () => clock.now(), segmentBytes: 1024 * 1024 });
@@ -86,8 +89,10 @@ export function ledgerHome(config: Partial<UsageConfig> = {}, clock = testClock(
       const close = async (): Promise<void> => {
         if (isOver) return;
         isOver = true;
+        const problems = await ledger.check();
         await ledger.close();
         await journal.close();
+        expect(problems).toEqual(home.problems);
       };
       onTestFinished(close);
       return {

@@ -62,6 +62,7 @@ export async function* replay(plan: () => Promise<ReplayPlan>): AsyncGenerator<R
       const isRollup = base?.kind === 'rollup';
       const wanted = index === 0 ? skip : 0;
       let at = 0;
+      let hash = last;
       const blocks = readLines(handle, { size: bytes, previous });
       let step = await blocks.next();
       for (; step.done !== true; step = await blocks.next()) {
@@ -69,6 +70,7 @@ export async function* replay(plan: () => Promise<ReplayPlan>): AsyncGenerator<R
         for (const line of lines) {
           if (line.end > wanted && line.offset < wanted) throw unknownPosition(dir, { segment, offset: wanted });
           at = line.end;
+          if (!isRollup) hash = line.hash;
           if (line.offset === 0 || line.end <= wanted) continue;
           const { record, problem } = parseRecord(json(line));
           if (record === undefined) throw unreadable(path, line.end, problem);
@@ -76,6 +78,7 @@ export async function* replay(plan: () => Promise<ReplayPlan>): AsyncGenerator<R
         }
       }
       if (step.value !== undefined || at !== bytes) throw damaged(path, step.value?.offset ?? at, step.value?.what ?? 'records are missing');
+      if (hash !== last) throw damaged(path, at, 'another record than the one that was written');
       previous = last;
     }
   } finally {
