@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { GenerateResponse } from '../../../../src/gen/tollgate/v1/generate_service.ts';
 import { randomOf } from '../seeded-random.ts';
 import { billedHome, type BilledDaemon, type BilledHome, type SeenCall } from './billed-daemon.ts';
 import { checkBooks, checkJournal } from './check-books.ts';
@@ -11,12 +12,13 @@ const KILLS = Number(process.env['TOLLGATE_TEST_DAEMON_KILLS'] ?? 20);
 const SEED = Number(process.env['TOLLGATE_TEST_SEED'] ?? 5);
 const CLIENTS = 8;
 
-/** Lets clients call one after the other until the daemon is gone, or refuses; kills it at the n-th event of all of them. */
+/** Lets clients call one after the other until the daemon is gone, or refuses; kills it at the n-th event of all of them, or at the finish that follows it. */
 async function underLoad(daemon: BilledDaemon, killAt: number, random: (below: number) => number): Promise<SeenCall[]> {
   const calls: SeenCall[] = [];
+  const isAtFinish = random(2) === 0;
   let events = 0;
-  const onEvent = (): void => {
-    if (++events === killAt) daemon.spawned.child.kill('SIGKILL');
+  const onEvent = ({ event }: GenerateResponse): void => {
+    if (++events >= killAt && (!isAtFinish || event?.$case === 'finish')) daemon.spawned.child.kill('SIGKILL');
   };
   await Promise.all(
     Array.from({ length: CLIENTS }, async () => {
