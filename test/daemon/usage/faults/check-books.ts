@@ -21,6 +21,8 @@ export function checkBooks(exported: readonly Generation[], calls: readonly Seen
     }
     expect([id, generation.usageSource, generation.statusReason, generation.cost?.expectedPicoUsd]).toEqual([id, UsageSource.REPORTED, '', costOfWords(words)]);
   }
+  // Each of these calls has one attempt, also when it stands in the snapshot and behind it.
+  for (const generation of exported) expect([generation.generationId, generation.attempts.length]).toEqual([generation.generationId, 1]);
   for (const generation of exported) expect([generation.generationId, isCrashed(generation) || generation.usageSource === UsageSource.REPORTED]).toEqual([generation.generationId, true]);
 }
 
