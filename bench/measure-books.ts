@@ -5,7 +5,7 @@ import type { BookTimes } from './timed-books.ts';
 import { finding, type Outcome } from './findings.ts';
 import { median, percentile } from './median.ts';
 import { runLoad, type LoadContext } from './run-load.ts';
-import type { BooksScenario } from './scenarios.ts';
+import type { BooksScenario, Bounds } from './scenarios.ts';
 import { daemonEndpoint } from './site.ts';
 
 const TIMING = fileURLToPath(new URL('time-books.ts', import.meta.url));
@@ -47,18 +47,19 @@ export async function measureBooks(scenario: BooksScenario, context: LoadContext
       reserve: row(({ reserve }) => reserve),
       attempt: row(({ attempt }) => attempt),
       settle: row(({ settle }) => settle),
-      'before the call': row(({ reserve, attempt }) => reserve + attempt),
+      'reserve + settle': row(({ reserve, settle }) => reserve + settle),
+      'before the first token': row(({ reserve, attempt }) => reserve + attempt),
       'in all': row(({ reserve, attempt, settle }) => reserve + attempt + settle),
     });
   }
   const labels = Object.keys(rounds[0] ?? {});
   const each = (label: string, field: 'p50Ms' | 'p99Ms' | 'count'): readonly number[] => rounds.map((round) => round[label]?.[field] ?? Number.NaN);
-  const judge = (what: string, field: 'p50Ms' | 'p99Ms', { must, goal }: { readonly must: number; readonly goal: number }) => finding({ title: `64 paced streams: ${what}`, unit: ' ms', must, goal, better: 'less' }, each('in all', field));
+  const judge = (label: string, field: 'p50Ms' | 'p99Ms', bounds: Bounds) => finding({ title: `64 paced streams: books, ${label}, ${field.slice(0, 3)}`, unit: ' ms', better: 'less', ...bounds }, each(label, field));
   return {
     scenario: scenario.name,
     title: scenario.title,
     rows: Object.fromEntries(labels.map((label) => [label, { p50Ms: median(each(label, 'p50Ms')), p99Ms: median(each(label, 'p99Ms')), count: median(each(label, 'count')) }])),
     rounds,
-    findings: [judge('reserve + attempt + settle, p50', 'p50Ms', scenario.p50), judge('reserve + attempt + settle, p99', 'p99Ms', scenario.p99)],
+    findings: [judge('reserve + settle', 'p50Ms', scenario.p50), judge('reserve + settle', 'p99Ms', scenario.p99), judge('before the first token', 'p50Ms', scenario.firstToken)],
   };
 }

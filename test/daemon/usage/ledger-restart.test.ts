@@ -145,6 +145,17 @@ describe('the usage snapshot', () => {
     expect(from).toEqual([{ segment: expect.any(Number), offset: expect.any(Number) }]);
   });
 
+  it('is written once it was made anew, also when nothing happens any more', async () => {
+    const home = ledgerHome();
+    const books = await home.open();
+    await call(books.ledger);
+    await books.close();
+    rmSync(home.snapshotFile);
+    const again = await home.open();
+    await expect.poll(() => existsSync(home.snapshotFile)).toBe(true);
+    await again.kill();
+  });
+
   it('is made anew from the journal when it is damaged, and put aside', async () => {
     const home = ledgerHome(LIMITED);
     await used(home);
