@@ -130,7 +130,7 @@ export class Generation {
       if (!(outcome instanceof Failure)) return outcome;
       step = await this.#goOn(run, outcome);
     }
-    throw wholeFailure(this.#input.route, this.#log.entries, this.#walk.failures);
+    throw wholeFailure(this.#input.route, this.#log, this.#walk.failures);
   }
 
   /** What to do after a failure, told to the caller before any wait. */

@@ -12,6 +12,8 @@ import type { KeyRing } from '../keys/key-ring.ts';
 import { ModelLists } from '../plugins/model-lists.ts';
 import type { Registry } from '../plugins/registry.ts';
 import type { AttemptLimits } from '../routing/attempt-clock.ts';
+import { fits } from '../routing/choose-attempt.ts';
+import { embedRoute } from '../routing/embed-route.ts';
 import { Generation } from '../routing/generation.ts';
 import { planRoute, type Route, type RouteRequest } from '../routing/plan-route.ts';
 import { readinessOf } from '../routing/readiness.ts';
@@ -78,7 +80,7 @@ export function generateService({ config, registry, secrets, admission, usage, t
 
   /** Where nobody can be called there is nothing to write down. */
   const accountFor = (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<GenerationAccount> | undefined => {
-    if (route.attempts.every(({ skip }) => skip !== undefined)) return undefined;
+    if (!route.attempts.some(fits)) return undefined;
     const { model, labels, maxOutputTokens } = request;
     return usage.accountFor({ generationId, caller, model, labels, route, size: generateSize(request), maxOutputTokens, isEmbedding: false });
   };
@@ -123,9 +125,10 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const snapshot = config();
     const { caller } = scope;
     const planEmbed = async (model: string) => {
-      const route = await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller);
-      const account = (generationId: string) => usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true });
-      return { route, maxAttempts: snapshot.routing.maxAttempts, judge, account };
+      const route = embedRoute(await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller));
+      const account = (generationId: string) => (route.attempts.some(fits) ? usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true }) : undefined);
+      const { maxAttempts, retries } = snapshot.routing;
+      return { route, maxAttempts, retries, traffic, judge, account };
     };
     return embed(request, planEmbed, scope);
   };

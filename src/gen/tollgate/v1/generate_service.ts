@@ -383,7 +383,10 @@ export interface Model {
 
 /** Texts to turn into vectors. */
 export interface EmbedRequest {
-  /** As in GenerateRequest; there is no default. */
+  /**
+   * As in GenerateRequest; there is no default. Of an alias the first provider and model that is ready and makes vectors is asked, with all its keys, and no other one
+   * after a failure: vectors of two models cannot be compared.
+   */
   model: string;
   /** The texts, none empty. At least one. */
   inputs: string[];
