@@ -107,6 +107,7 @@ function modelInfo(model: JsonObject): ModelInfo {
     maxOutputTokens: countOf(model['max_tokens']),
     inputModalities: capabilities === undefined ? [] : ['text', ...(isSupported(capabilities['image_input']) ? ['image'] : [])],
     capabilities: known.filter(([, supported]) => supported).map(([name]) => name),
+    refuses: capabilities === undefined ? [] : known.filter(([, supported]) => !supported).map(([name]) => name),
   };
 }
 

@@ -88,6 +88,8 @@ function modelInfo(model: JsonObject): ModelInfo {
     contextWindow: contextWindow === 0n ? undefined : contextWindow,
     inputModalities: wordsOf(known, MODALITIES),
     capabilities: wordsOf(known, CAPABILITIES),
+    // Its list of what a model can do is whole where there is one.
+    refuses: known.includes('completion') ? ['tools', 'thinking'].filter((word) => !known.includes(word)).map((word) => CAPABILITIES.get(word) ?? word) : [],
   };
 }
 

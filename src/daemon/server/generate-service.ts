@@ -23,6 +23,7 @@ import { embedSize, generateSize } from '../usage/prices/request-size.ts';
 import { spreadRoute } from '../routing/spread-route.ts';
 import type { Traffic } from '../routing/traffic.ts';
 import { withinCost } from '../routing/within-cost.ts';
+import { withinModels } from '../routing/within-models.ts';
 import type { Admission } from './admission.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import { durationMs } from '../../duration.ts';
@@ -74,8 +75,10 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const { fallbackModels = [], allowFallback, localOnly = false, maxCostPicoUsd } = request.routing ?? {};
     const planned = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
     const isAlias = Object.hasOwn(snapshot.aliases, request.model === '' ? snapshot.defaultModel : request.model);
-    const route = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
-    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, request, await usage.prices());
+    const spread = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
+    const prices = await usage.prices();
+    const route = withinModels(spread, request, { known: ({ instance, model }) => lists.known(instance, model), listedWindow: (candidate) => prices.contextWindowOf(candidate) });
+    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, request, prices);
   };
 
   /** Where nobody can be called there is nothing to write down. */

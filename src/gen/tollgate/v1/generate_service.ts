@@ -377,7 +377,7 @@ export interface Model {
     | undefined;
   /** What it reads: "text", "image", "audio". Empty when not known. */
   inputModalities: string[];
-  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". Empty when not known. */
+  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". What is missing may only not be known. */
   capabilities: string[];
 }
 
