@@ -31,7 +31,7 @@ export interface GenerationInput {
   readonly deadlineMs: number;
   readonly traffic: Traffic;
   /** The books of this generation; undefined when nobody can be called. */
-  readonly account: GenerationAccount | undefined;
+  readonly account?: GenerationAccount | undefined;
   /** Takes what the provider said of a key by answering, or by refusing it. */
   readonly judge: Secrets['judge'];
   readonly signal: AbortSignal;

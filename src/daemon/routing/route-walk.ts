@@ -4,7 +4,7 @@ import { chooseAttempt, coolingFailure, fits, healthKeyOf, type Choice, type Fit
 import { afterCandidate, followUp, isSameCandidate, type Stretch } from './follow-up.ts';
 import { FREE, healthId, isFree, type Standing, type Visit } from './health-book.ts';
 import type { PlannedAttempt, Route } from './plan-route.ts';
-import { isRetryable, wasNotCalled } from './provider-failure.ts';
+import { isRetryable, isUnsupported, wasNotCalled } from './provider-failure.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -41,6 +41,8 @@ interface Failed {
 export class RouteWalk {
   readonly #input: WalkInput;
   readonly #tried = new Set<number>();
+  /** Those that cannot take the request: not asked again, whatever they did before. */
+  readonly #unfit = new Set<number>();
   readonly #failed: Failed[] = [];
   readonly #visits = new Map<number, Visit>();
   /** The keys that this call has asked: what they said concerns it more than what others heard. */
@@ -96,7 +98,7 @@ export class RouteWalk {
     const { route, maxAttempts } = this.#input;
     const uncalled = this.#isUncalled(at, failure);
     if (uncalled) {
-      this.#leaveUncalled(at);
+      this.#leaveUncalled(at, failure);
       // When nobody is left behind it, one that was passed over because it cools down may be the only one.
       if (this.#failed.length === 0) return (await this.first(afterCandidate(route, at))) ?? this.first();
     } else {
@@ -127,7 +129,7 @@ export class RouteWalk {
 
   /** An attempt failed while another one goes on. */
   failedBeside(at: number, failure: Failure): void {
-    if (this.#isUncalled(at, failure)) return this.#leaveUncalled(at);
+    if (this.#isUncalled(at, failure)) return this.#leaveUncalled(at, failure);
     this.#failed.push({ at, failure });
     this.#leave(at, failure);
   }
@@ -157,9 +159,13 @@ export class RouteWalk {
   }
 
   /** Only what it did before counts. */
-  #leaveUncalled(at: number): void {
+  #leaveUncalled(at: number, failure: Failure): void {
     this.#made--;
-    for (const [other, planned] of this.#input.route.attempts.entries()) if (this.#isSame(at, planned)) this.#tried.add(other);
+    for (const [other, planned] of this.#input.route.attempts.entries()) {
+      if (!this.#isSame(at, planned)) continue;
+      this.#tried.add(other);
+      if (isUnsupported(failure)) this.#unfit.add(other);
+    }
     this.#leave(at, this.#lastFailureOf(at));
   }
 
@@ -222,7 +228,7 @@ export class RouteWalk {
     const { clock, random, retryBudget, health } = traffic;
     const last = this.#failed.at(-1);
     const planned = last === undefined ? undefined : route.attempts[last.at];
-    if (!retries || last === undefined || planned === undefined || !fits(planned)) return undefined;
+    if (!retries || last === undefined || this.#unfit.has(last.at) || planned === undefined || !fits(planned)) return undefined;
     const waitMs = retryDelayMs(last.failure, this.#failed.filter(({ at }) => at === last.at).length - 1, random());
     if (waitMs === undefined || clock.monotonicMs() + waitMs >= deadlineMs || !retryBudget.take(planned.instance.name)) return undefined;
     if (!this.#visits.has(last.at)) this.#visits.set(last.at, health.begin(healthKeyOf(planned)));

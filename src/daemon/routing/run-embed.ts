@@ -33,7 +33,7 @@ export interface EmbedInput {
   readonly judge: Secrets['judge'];
   readonly signal: AbortSignal;
   /** Opens the books of this call; undefined where nobody can be called. */
-  readonly account: (generationId: string) => Promise<GenerationAccount> | undefined;
+  readonly account: (generationId: string) => Promise<GenerationAccount | undefined>;
 }
 
 export interface Embedded {

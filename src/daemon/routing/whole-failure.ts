@@ -16,9 +16,9 @@ export function wholeFailure(route: Route, { entries, skips }: Pick<AttemptLog, 
   return new Failure('ALL_ATTEMPTS_FAILED', `${[...tried].join(' and ')} failed; the last said: ${last.message}`, { metadata: { retryable: String(retryable) }, retryAfterMs: hints.length === 0 ? undefined : Math.min(...hints), cause: last });
 }
 
-/** Whoever asked for anybody that is ready is told what is wrong with the request, where somebody is. */
+/** Whoever asked for anybody that is ready is told what is wrong with the request, where somebody is. That one cools down is not why nobody could be asked. */
 function onlySkips(route: Route, skips: readonly Skip[]): Failure {
-  const first = route.anyReady ? skips.find(({ planned, why }) => planned.isUnfit === true || isUnsupported(why)) : skips[0];
+  const first = route.anyReady ? skips.find(({ planned, why }) => planned.isUnfit === true || isUnsupported(why)) : (skips.find(({ why }) => why.reason !== 'ALL_COOLING_DOWN') ?? skips[0]);
   if (first === undefined) return noProviderReady(route);
   const { planned, why } = first;
   if (why.reason !== 'PROVIDER_UNAVAILABLE') return why;

@@ -82,8 +82,8 @@ export function generateService({ config, registry, secrets, admission, usage, t
   };
 
   /** Where nobody can be called there is nothing to write down. */
-  const accountFor = (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<GenerationAccount> | undefined => {
-    if (!route.attempts.some(fits)) return undefined;
+  const accountFor = async (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<{ readonly route: Route; readonly account?: GenerationAccount }> => {
+    if (!route.attempts.some(fits)) return { route };
     const { model, labels, maxOutputTokens } = request;
     return usage.accountFor({ generationId, caller, model, labels, route, size: generateSize(request), maxOutputTokens, isEmbedding: false });
   };
@@ -93,13 +93,13 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const startMs = performance.now();
     const spent = (): number => Math.round(performance.now() - startMs);
     const snapshot = config();
-    const route = await routeOf(request, snapshot, caller);
+    const planned = await routeOf(request, snapshot, caller);
     stream.onRead(await admission.enter(caller.client, stream.signal));
     const id = `gen_${randomUUID()}`;
     stream.id = id;
     let generation: Generation | undefined;
     try {
-      const account = await accountFor(id, request, route, caller);
+      const { route, account } = await accountFor(id, request, planned, caller);
       generation = new Generation({ id, account, request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, retries: snapshot.routing.retries, deadlineMs, traffic, judge, signal: stream.signal, emit: (event) => stream.emit(event) });
       const done = await generation.run();
       const [input, output] = [done.usage?.inputTokens, done.usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
@@ -129,7 +129,8 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const { caller } = scope;
     const planEmbed = async (model: string) => {
       const route = embedRoute(await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller));
-      const account = (generationId: string) => (route.attempts.some(fits) ? usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true }) : undefined);
+      const account = async (generationId: string) =>
+        route.attempts.some(fits) ? (await usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true })).account : undefined;
       const { maxAttempts, retries } = snapshot.routing;
       return { route, maxAttempts, retries, traffic, judge, account };
     };

@@ -10,12 +10,13 @@ import type { Traffic } from '../routing/traffic.ts';
 import { walkPlan } from '../routing/walk-plan.ts';
 import { costBounds, type CostBound } from '../routing/within-cost.ts';
 import type { Usage } from '../usage/open-usage.ts';
+import { generateSize } from '../usage/prices/request-size.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import type { CallScope } from './serve.ts';
 
 export interface PlanRouteParts {
   readonly config: () => Config;
-  readonly usage: Pick<Usage, 'prices'>;
+  readonly usage: Pick<Usage, 'prices' | 'foresee'>;
   readonly traffic: Traffic;
   /** The route that Generate goes along. */
   readonly routeOf: (request: GenerateRequest, config: Config, caller: Caller) => Promise<Route>;
@@ -35,7 +36,9 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
     checkGenerateRequest(request, false);
     const snapshot = config();
     const boundOf = costBounds(request, await usage.prices());
-    const foreseen = walkPlan(await routeOf(request, snapshot, caller), snapshot.routing.maxAttempts, traffic);
+    const { model, maxOutputTokens } = request;
+    const { route, windowsAfter } = await usage.foresee({ caller, model, route: await routeOf(request, snapshot, caller), size: generateSize(request), maxOutputTokens, isEmbedding: false });
+    const foreseen = walkPlan(route, snapshot.routing.maxAttempts, traffic);
     const attempts = foreseen.map(({ planned, skip }, at) => {
       const before = foreseen[at - 1]?.planned;
       const isFurtherKey = before !== undefined && isSameCandidate(before, planned);
@@ -49,6 +52,6 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
         because: isFurtherKey ? 'key' : (planned.because ?? ''),
       };
     });
-    return { attempts };
+    return { attempts, windowsAfter: [...windowsAfter] };
   };
 }
