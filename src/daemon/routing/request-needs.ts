@@ -1,6 +1,6 @@
 import { ToolChoice_Mode } from '../../gen/tollgate/v1/content.ts';
 import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts';
-import { generateSize, inputTokens } from '../usage/prices/request-size.ts';
+import { inputTokens, type RequestSize } from '../usage/prices/request-size.ts';
 
 /** What a request wants of a model. */
 export interface RequestNeeds {
@@ -48,7 +48,7 @@ const hasImage = ({ messages }: GenerateRequest): boolean => messages.some(({ pa
 const hasTools = ({ tools, toolChoice }: GenerateRequest): boolean => tools.length > 0 && !(toolChoice?.choice?.$case === 'mode' && toolChoice.choice.value === ToolChoice_Mode.NONE);
 
 /** What a request wants that a model may not have; undefined for one that any model can take. */
-export function needsOf(request: GenerateRequest): RequestNeeds | undefined {
+export function needsOf(request: GenerateRequest, size: RequestSize): RequestNeeds | undefined {
   const all: readonly (readonly [NeededWord, boolean])[] = [
     ['tools', hasTools(request)],
     ['json_schema', request.responseFormat?.format?.$case === 'jsonSchema'],
@@ -57,7 +57,7 @@ export function needsOf(request: GenerateRequest): RequestNeeds | undefined {
   const words = all.flatMap(([word, isNeeded]) => (isNeeded ? [word] : []));
   const images = hasImage(request);
   const maxOutputTokens = BigInt(Math.max(0, request.maxOutputTokens ?? 0));
-  const least = inputTokens(generateSize(request)).low;
+  const least = inputTokens(size).low;
   if (words.length === 0 && !images && least + maxOutputTokens <= SMALLEST_WINDOW) return undefined;
   return {
     images,

@@ -1,9 +1,7 @@
-import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts';
 import { Failure } from '../failure.ts';
 import type { Price } from '../usage/prices/price.ts';
 import type { PriceBook } from '../usage/prices/price-book.ts';
-import { generateSize } from '../usage/prices/request-size.ts';
-import { upperBound } from '../usage/prices/upper-bound.ts';
+import { upperBound, type BoundQuestion } from '../usage/prices/upper-bound.ts';
 import { passOver } from './pass-over.ts';
 import type { Route } from './plan-route.ts';
 import type { Candidate } from './resolve-model.ts';
@@ -14,13 +12,15 @@ export interface CostBound {
   readonly picoUsd: bigint | undefined;
 }
 
+/** What a cost depends on. */
+export type CostQuestion = Pick<BoundQuestion, 'size' | 'maxOutputTokens'>;
+
 /** Tells of each candidate the most that this request can cost there. */
-export function costBounds(request: GenerateRequest, prices: PriceBook): (candidate: Candidate) => CostBound {
-  const size = generateSize(request);
+export function costBounds({ size, maxOutputTokens }: CostQuestion, prices: PriceBook): (candidate: Candidate) => CostBound {
   const at = new Date();
   return ({ instance, model }) => {
     const price = prices.priceOf({ instance, model, at });
-    return { price, picoUsd: upperBound({ size, maxOutputTokens: request.maxOutputTokens, candidates: [{ price, maxOutputTokens: undefined }] }).picoUsd };
+    return { price, picoUsd: upperBound({ size, maxOutputTokens, candidates: [{ price, maxOutputTokens: undefined }] }).picoUsd };
   };
 }
 
@@ -31,8 +31,8 @@ function usd(picoUsd: bigint): string {
 }
 
 /** Passes over each attempt that can cost more than the caller allows, or of which nobody knows what it costs. */
-export function withinCost(route: Route, maxPicoUsd: bigint, request: GenerateRequest, prices: PriceBook): Route {
-  const boundOf = costBounds(request, prices);
+export function withinCost(route: Route, maxPicoUsd: bigint, question: CostQuestion, prices: PriceBook): Route {
+  const boundOf = costBounds(question, prices);
   return passOver(route, (planned) => {
     const { instance, model } = planned;
     const { picoUsd } = boundOf(planned);

@@ -1,10 +1,9 @@
-import type { GenerateRequest } from '../../gen/tollgate/v1/generate_service.ts';
 import { Failure } from '../failure.ts';
 import type { KnownModel } from '../plugins/model-lists.ts';
 import { fits, type FitAttempt } from './choose-attempt.ts';
 import { passOver } from './pass-over.ts';
 import type { Route } from './plan-route.ts';
-import { needsOf, type NeededWord, type RequestNeeds } from './request-needs.ts';
+import type { NeededWord, RequestNeeds } from './request-needs.ts';
 import type { Candidate } from './resolve-model.ts';
 
 /** What is known of models without asking anybody. */
@@ -30,7 +29,7 @@ const LACKS: Readonly<Record<NeededWord, readonly [lack: string, field: string]>
 function windowMisfit(needs: RequestNeeds, name: string, window: bigint, maxOutputTokens: bigint, isSure: boolean): Misfit | undefined {
   const { maxOutputTokens: asked } = needs;
   const least = needs.leastInputTokens(window);
-  if (least > window) return { why: `${name} reads ${window} tokens, and this request has more than ${least}: send less, or ask a model with a larger context window`, isSure };
+  if (least > window) return { why: `${name} reads ${window} tokens, and this request has at least ${least}: send less, or ask a model with a larger context window`, isSure };
   // Lists that tell apart what a model reads and what it writes mean the first with the window: only what is more than both is too much.
   if (least + asked <= window + maxOutputTokens) return undefined;
   return { why: `${name} reads and writes ${window} tokens, and max_output_tokens alone is ${asked}: lower it, or ask a model with a larger context window`, isSure: false };
@@ -55,9 +54,7 @@ function misfit(needs: RequestNeeds, candidate: Candidate, knowledge: ModelKnowl
  * Passes over each attempt whose model cannot take the request. What is not certain only decides between candidates: where nobody else would be left they are
  * asked, for their own answer is better than what is said of them.
  */
-export function withinModels(route: Route, request: GenerateRequest, knowledge: ModelKnowledge): Route {
-  const needs = needsOf(request);
-  if (needs === undefined) return route;
+export function withinModels(route: Route, needs: RequestNeeds, knowledge: ModelKnowledge): Route {
   const misfitOf = (planned: FitAttempt): Misfit | undefined => misfit(needs, planned, knowledge);
   const failure = ({ instance, model }: FitAttempt, why: string): Failure => new Failure('NO_CANDIDATE_FITS', why, { metadata: { provider: instance.name, model } });
   const possible = passOver(route, (planned) => {

@@ -19,7 +19,8 @@ import { planRoute, type Route, type RouteRequest } from '../routing/plan-route.
 import { readinessOf } from '../routing/readiness.ts';
 import type { GenerationAccount } from '../usage/generation-account.ts';
 import type { Usage } from '../usage/open-usage.ts';
-import { embedSize, generateSize } from '../usage/prices/request-size.ts';
+import { embedSize, generateSize, type RequestSize } from '../usage/prices/request-size.ts';
+import { needsOf } from '../routing/request-needs.ts';
 import { spreadRoute } from '../routing/spread-route.ts';
 import type { Traffic } from '../routing/traffic.ts';
 import { withinCost } from '../routing/within-cost.ts';
@@ -71,21 +72,23 @@ export function generateService({ config, registry, secrets, admission, usage, t
   const plan = (request: RouteRequest, snapshot: Config, caller: Caller): Promise<Route> =>
     planRoute(request, { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) });
 
-  const routeOf = async (request: GenerateRequest, snapshot: Config, caller: Caller): Promise<Route> => {
+  const routeOf = async (request: GenerateRequest, size: RequestSize, snapshot: Config, caller: Caller): Promise<Route> => {
     const { fallbackModels = [], allowFallback, localOnly = false, maxCostPicoUsd } = request.routing ?? {};
     const planned = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
     const isAlias = Object.hasOwn(snapshot.aliases, request.model === '' ? snapshot.defaultModel : request.model);
     const spread = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
+    const needs = needsOf(request, size);
+    if (needs === undefined && maxCostPicoUsd === undefined) return spread;
     const prices = await usage.prices();
-    const route = withinModels(spread, request, { known: ({ instance, model }) => lists.known(instance, model), listedWindow: (candidate) => prices.contextWindowOf(candidate) });
-    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, request, prices);
+    const route = needs === undefined ? spread : withinModels(spread, needs, { known: ({ instance, model }) => lists.known(instance, model), listedWindow: (candidate) => prices.contextWindowOf(candidate) });
+    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, { size, maxOutputTokens: request.maxOutputTokens }, prices);
   };
 
   /** Where nobody can be called there is nothing to write down. */
-  const accountFor = async (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<{ readonly route: Route; readonly account?: GenerationAccount }> => {
+  const accountFor = async (generationId: string, request: GenerateRequest, size: RequestSize, route: Route, caller: Caller): Promise<{ readonly route: Route; readonly account?: GenerationAccount }> => {
     if (!route.attempts.some(fits)) return { route };
     const { model, labels, maxOutputTokens } = request;
-    return usage.accountFor({ generationId, caller, model, labels, route, size: generateSize(request), maxOutputTokens, isEmbedding: false });
+    return usage.accountFor({ generationId, caller, model, labels, route, size, maxOutputTokens, isEmbedding: false });
   };
 
   /** Does a generation, whoever reads it. */
@@ -93,13 +96,14 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const startMs = performance.now();
     const spent = (): number => Math.round(performance.now() - startMs);
     const snapshot = config();
-    const planned = await routeOf(request, snapshot, caller);
+    const size = generateSize(request);
+    const planned = await routeOf(request, size, snapshot, caller);
     stream.onRead(await admission.enter(caller.client, stream.signal));
     const id = `gen_${randomUUID()}`;
     stream.id = id;
     let generation: Generation | undefined;
     try {
-      const { route, account } = await accountFor(id, request, planned, caller);
+      const { route, account } = await accountFor(id, request, size, planned, caller);
       generation = new Generation({ id, account, request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, retries: snapshot.routing.retries, deadlineMs, traffic, judge, signal: stream.signal, emit: (event) => stream.emit(event) });
       const done = await generation.run();
       const [input, output] = [done.usage?.inputTokens, done.usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));

@@ -10,7 +10,7 @@ import type { Traffic } from '../routing/traffic.ts';
 import { walkPlan } from '../routing/walk-plan.ts';
 import { costBounds, type CostBound } from '../routing/within-cost.ts';
 import type { Usage } from '../usage/open-usage.ts';
-import { generateSize } from '../usage/prices/request-size.ts';
+import { generateSize, type RequestSize } from '../usage/prices/request-size.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import type { CallScope } from './serve.ts';
 
@@ -19,7 +19,7 @@ export interface PlanRouteParts {
   readonly usage: Pick<Usage, 'prices' | 'foresee'>;
   readonly traffic: Traffic;
   /** The route that Generate goes along. */
-  readonly routeOf: (request: GenerateRequest, config: Config, caller: Caller) => Promise<Route>;
+  readonly routeOf: (request: GenerateRequest, size: RequestSize, config: Config, caller: Caller) => Promise<Route>;
 }
 
 function costAtMost({ price, picoUsd }: CostBound): Cost {
@@ -35,9 +35,10 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
     if (request === undefined) throw invalidRequest([{ field: 'request', description: 'is needed: what would be asked' }]);
     checkGenerateRequest(request, false);
     const snapshot = config();
-    const boundOf = costBounds(request, await usage.prices());
     const { model, maxOutputTokens } = request;
-    const { route, windowsAfter } = await usage.foresee({ caller, model, route: await routeOf(request, snapshot, caller), size: generateSize(request), maxOutputTokens, isEmbedding: false });
+    const size = generateSize(request);
+    const boundOf = costBounds({ size, maxOutputTokens }, await usage.prices());
+    const { route, windowsAfter } = await usage.foresee({ caller, model, route: await routeOf(request, size, snapshot, caller), size, maxOutputTokens, isEmbedding: false });
     const foreseen = walkPlan(route, snapshot.routing.maxAttempts, traffic);
     const attempts = foreseen.map(({ planned, skip }, at) => {
       const before = foreseen[at - 1]?.planned;

@@ -2,9 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProviderInstance } from '../../../src/daemon/plugins/provider-instance.ts';
 import type { PlannedAttempt, Route } from '../../../src/daemon/routing/plan-route.ts';
+import { needsOf } from '../../../src/daemon/routing/request-needs.ts';
 import { withinModels, type ModelKnowledge } from '../../../src/daemon/routing/within-models.ts';
 import { Attempt_Outcome, type Attempt } from '../../../src/gen/tollgate/v1/content.ts';
 import type { GenerateRequest, PlannedAttempt as Shown } from '../../../src/gen/tollgate/v1/generate_service.ts';
+import { generateSize } from '../../../src/daemon/usage/prices/request-size.ts';
 import type { ModelInfo } from '../../../src/plugins/provider.ts';
 import { adminDaemon, type AdminDaemon } from '../admin-daemon.ts';
 import { hello, scriptedProvider, type ScriptedProvider } from '../scripted-provider.ts';
@@ -34,7 +36,7 @@ describe('a request that a model cannot take', () => {
     ['tools', { refuses: ['tools'] }, { tools: [tool] }, 'a/m calls no tools: leave tools out, or ask a model that does'],
     ['a JSON Schema', { refuses: ['json_schema'] }, { responseFormat: { format: { $case: 'jsonSchema', value: { name: 's', schemaJson: '{}', strict: true } } } }, 'a/m takes no JSON Schema: leave response_format.json_schema out, or ask a model that does'],
     ['reasoning', { refuses: ['reasoning'] }, { reasoning: { effort: 'high' } }, 'a/m does not reason: leave reasoning out, or ask a model that does'],
-    ['more than it reads', { contextWindow: 4096n }, { messages: words(8000) }, 'a/m reads 4096 tokens, and this request has more than 8000: send less, or ask a model with a larger context window'],
+    ['more than it reads', { contextWindow: 4096n }, { messages: words(8000) }, 'a/m reads 4096 tokens, and this request has at least 8000: send less, or ask a model with a larger context window'],
   ])('for %s is passed over for one that can, and is told so before anybody is called', async (_what, fields, wants, message) => {
     const [a, b] = [knowing('a', fields), scriptedProvider('b', hello)];
     const daemon = await adminDaemon({ providers: [a, b], config });
@@ -131,7 +133,8 @@ describe('what is known of models, over any route', () => {
           const lacks = (needed: boolean, name: (typeof refuses)[number]): boolean => needed && refuses.includes(name);
           return isKnown && (lacks(tools, 'tools') || lacks(schema, 'json_schema') || lacks(reasons, 'reasoning') || (image && inputModalities.length === 1));
         };
-        const { attempts } = withinModels(route, request, knowledge);
+        const needs = needsOf(request, generateSize(request));
+        const { attempts } = needs === undefined ? route : withinModels(route, needs, knowledge);
         const [asked, passed] = [attempts.filter(({ skip }) => skip === undefined), attempts.filter(({ skip }) => skip !== undefined)].map((list) => list.map((each) => Number(each.model)));
         const someFit = models.some(({ isReady }, at) => isReady && !isUnfit(at));
         for (const at of passed!) expect(isUnfit(at)).toBe(true);
