@@ -5,7 +5,6 @@ import { fetchJson, parseWhole, send, throwUnlessOk } from './kit/http.ts';
 import { arrayOf, countOf, isObject, objectOf, stringifyBody, stringOf, type JsonObject } from './kit/json.ts';
 import { readTogether } from './kit/read-together.ts';
 import { readSseOrJson } from './kit/sse-or-json.ts';
-import { untilOver } from './kit/until-over.ts';
 import { withUsage } from './kit/with-usage.ts';
 import {
   ErrorClass,
@@ -79,15 +78,16 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
     yield started(ignoredFields);
     const answer = await exchange.answer();
     await throwUnlessOk(answer, { key });
-    for await (const piece of untilOver(readSseOrJson(answer.body), () => reader.isWhole)) {
+    for await (const piece of readSseOrJson(answer.body)) {
       const told = 'json' in piece ? reader.readWhole(parseWhole(piece.json)) : readTogether(piece.events, ({ data }) => reader.read(data));
       for (const event of told) yield event;
+      if (reader.isWhole) break;
     }
     for (const event of reader.finish(answer.headers['request-id'] ?? '')) yield event;
   } catch (error) {
     throw withUsage(error, reader.usage);
   } finally {
-    exchange.close();
+    exchange.close(reader.isWhole);
   }
 }
 

@@ -3,7 +3,6 @@ import { fetchJson, send, throwUnlessOk } from './kit/http.ts';
 import { arrayOf, countOf, isObject, objectOf, stringifyBody, stringOf, type JsonObject } from './kit/json.ts';
 import { readNdjson } from './kit/ndjson.ts';
 import { readTogether } from './kit/read-together.ts';
-import { untilOver } from './kit/until-over.ts';
 import { AnswerReader } from './ollama/answer-reader.ts';
 import { ollamaBaseUrl } from './ollama/base-url.ts';
 import { embed } from './ollama/embed.ts';
@@ -48,17 +47,18 @@ async function* generate(request: GenerateRequest, { signal }: CallContext): Asy
   const { key } = request;
   const { body, ignoredFields } = requestBody(request);
   const exchange = await send({ method: 'POST', url: urlOf(request, '/api/chat'), headers: headersOf(key), body: stringifyBody(body), signal });
+  const reader = new AnswerReader(key);
   try {
     yield started(ignoredFields);
     const answer = await exchange.answer();
     await throwUnlessOk(answer, { key });
-    const reader = new AnswerReader(key);
-    for await (const lines of untilOver(readNdjson(answer.body), () => reader.isWhole)) {
+    for await (const lines of readNdjson(answer.body)) {
       for (const event of readTogether(lines, (line) => reader.read(line))) yield event;
+      if (reader.isWhole) break;
     }
     for (const event of reader.finish(answer.headers['x-request-id'] ?? '')) yield event;
   } finally {
-    exchange.close();
+    exchange.close(reader.isWhole);
   }
 }
 

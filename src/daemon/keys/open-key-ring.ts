@@ -13,7 +13,7 @@ import { storeOpener, type OpenStore } from './open-store.ts';
 import { ownSecrets } from './own-secrets.ts';
 import type { KeyVerdict, ProviderKey } from './secrets.ts';
 import { locked, storeFailure, unavailable } from './store-failure.ts';
-import { storedKeys } from './stored-keys.ts';
+import { keysOf, storedKeys } from './stored-keys.ts';
 
 export interface KeyRingOptions {
   readonly environment: Environment;
@@ -35,6 +35,8 @@ interface Usable {
   readonly refused: boolean;
   readonly isStored: boolean;
   read(): Promise<ProviderKey | undefined>;
+  /** The same, where it is in memory. */
+  peek(): ProviderKey | undefined;
 }
 
 const isLockedFailure = (error: unknown): boolean => error instanceof Failure && error.reason === 'KEYS_LOCKED';
@@ -45,6 +47,7 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   const opener = storeOpener({ environment, log, config });
   const verdicts = new Map<string, Judged>();
   let opening: Promise<KeyIndex> | undefined;
+  let openIndex: KeyIndex | undefined;
   let isLocked = false;
   /** How often they were locked: an unlock that was under way does not undo a lock. */
   let locks = 0;
@@ -53,6 +56,7 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   const index = async (): Promise<KeyIndex> => {
     opening ??= openKeyIndex(home, (aside) => log.error({ aside }, 'the list of stored keys was damaged and is set aside: default keys are found again, labelled ones must be set again')).then((found) => {
       isLocked ||= found.content.locked;
+      openIndex = found;
       return found;
     });
     const mine = opening;
@@ -105,6 +109,11 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
       if (secret === undefined) log.warn({ provider: key.provider, label: key.label }, 'a key is not in the store any more: set it again');
       return secret === undefined ? undefined : { label: key.label, secret, origin: (await store()).store.origin };
     },
+    peek() {
+      const secret = stored.peek(key);
+      const origin = openIndex?.content.store;
+      return secret === undefined || origin === undefined ? undefined : { label: key.label, secret, origin };
+    },
   });
 
   const fromEnvironment = (instance: ProviderInstance, outside: EnvironmentKey): Usable => ({
@@ -112,14 +121,22 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
     refused: judgedOf(instance, outside)?.verdict === 'refused',
     isStored: false,
     read: async () => outside.key,
+    peek: () => outside.key,
   });
 
   /** In the order in which they are tried. A stored default key takes the place of the environment's. */
-  const usableOf = async (instance: ProviderInstance): Promise<readonly Usable[]> => {
-    const here = originOf(instance.instance.baseUrl);
-    const keys = (await stored.of(instance)).filter(({ origin }) => origin === here).map(fromStore);
+  const arranged = (instance: ProviderInstance, storedOnes: readonly StoredKey[]): readonly Usable[] => {
+    const here = storedOnes.length === 0 ? '' : originOf(instance.instance.baseUrl);
+    const keys = storedOnes.filter(({ origin }) => origin === here).map(fromStore);
     const outside = environmentKey(instance, variables);
     return outside === undefined || keys.some(({ label }) => label === '') ? keys : [fromEnvironment(instance, outside), ...keys];
+  };
+  const usableOf = async (instance: ProviderInstance): Promise<readonly Usable[]> => arranged(instance, await stored.of(instance));
+
+  /** Those that were refused are tried only where there is no other. */
+  const preferred = (usable: readonly Usable[]): readonly Usable[] => {
+    const good = usable.filter(({ refused }) => !refused);
+    return good.length > 0 ? good : usable;
   };
 
   /** Reads them. A store that fails is passed over only where the environment has a key of its own. */
@@ -139,6 +156,15 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
   const hasOrNeedsKey = async (instance: ProviderInstance): Promise<boolean> =>
     instance.keyRequired || environmentKey(instance, variables) !== undefined || (await index().catch(() => undefined))?.content.keys.some(({ provider }) => provider === instance.name) === true;
 
+  /** The keys of an instance where all of them are in memory, as they are for all calls but the first; in the order of `keysFor`. */
+  const keysAtHand = (instance: ProviderInstance): readonly ProviderKey[] | undefined => {
+    if (openIndex === undefined || isLocked || closed) return undefined;
+    if (openIndex.content.lost) return undefined;
+    const usable = arranged(instance, keysOf(openIndex.content, instance.name));
+    const keys = preferred(usable).flatMap((key) => key.peek() ?? []);
+    return keys.length === preferred(usable).length ? keys : undefined;
+  };
+
   const keysFor = async (instance: ProviderInstance): Promise<readonly ProviderKey[]> => {
     await index().catch(() => undefined);
     if (isLocked && !(await hasOrNeedsKey(instance))) return [];
@@ -148,7 +174,7 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
       if (instance.keyRequired || environmentKey(instance, variables) !== undefined) throw error;
       return [];
     });
-    const good = await readAll(usable.filter(({ refused }) => !refused));
+    const good = await readAll(preferred(usable));
     return good.length > 0 ? good : await readAll(usable);
   };
 
@@ -202,7 +228,11 @@ export function openKeyRing({ environment, log, config, now = Date.now }: KeyRin
 
   return {
     status,
-    keysFor: (instance) => guarded(() => keysFor(instance)),
+    async keysFor(instance) {
+      // What was judged of a key before is noted by then.
+      await index().catch(() => undefined);
+      return keysAtHand(instance) ?? guarded(() => keysFor(instance));
+    },
     recordsOf: (instance) => guarded(() => recordsOf(instance)),
     keyOf: (instance, label) =>
       guarded(async () => {

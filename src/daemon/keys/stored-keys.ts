@@ -20,8 +20,10 @@ export interface StoredKeysOptions {
 
 /** The keys that are kept in a store, and what is known of them. */
 export interface StoredKeys {
-  /** An instance's, the default one first, then in the order in which they were first stored. */
+  /** As `keysOf`. Looks for lost ones first. */
   of(instance: ProviderInstance): Promise<readonly StoredKey[]>;
+  /** One that was read before and is held in memory. */
+  peek(key: StoredKey): Secret | undefined;
   /** Undefined when the store does not have it any more, or has another in its place. */
   read(key: StoredKey): Promise<Secret | undefined>;
   /** Whether the store had another key in its place when it was read last. */
@@ -52,6 +54,12 @@ function put(content: KeyIndexContent, key: StoredKey): KeyIndexContent {
 }
 
 const without = (content: KeyIndexContent, provider: string, label: string): KeyIndexContent => ({ ...content, keys: content.keys.filter((key) => !isKey(provider, label)(key)) });
+
+/** An instance's keys, the default one first, then in the order in which they were first stored. */
+export function keysOf({ keys }: KeyIndexContent, name: string): readonly StoredKey[] {
+  const own = keys.filter(({ provider }) => provider === name);
+  return own.length < 2 ? own : [...own.filter(({ label }) => label === ''), ...own.filter(({ label }) => label !== '')];
+}
 
 /** Throws REQUEST_INVALID where one more key is too many. */
 function checkRoom({ keys }: KeyIndexContent, provider: string): void {
@@ -165,10 +173,9 @@ export function storedKeys({ index, store, log, now }: StoredKeysOptions): Store
   return {
     async of(instance) {
       await recover(instance);
-      const { keys } = (await index()).content;
-      const own = keys.filter(({ provider }) => provider === instance.name);
-      return [...own.filter(({ label }) => label === ''), ...own.filter(({ label }) => label !== '')];
+      return keysOf((await index()).content, instance.name);
     },
+    peek: ({ provider, label }) => cache.peek(accountOf(provider, label)),
     read: ({ provider, label }) => load(provider, label),
     isForeign: ({ provider, label }) => foreign.has(accountOf(provider, label)),
     write: (...parts) => turn(() => write(...parts)),

@@ -26,6 +26,8 @@ export class AttemptClock {
   #phase: 'connecting' | 'waiting' | 'streaming' = 'connecting';
   #since: number;
   #pausedAt: number | undefined;
+  /** When the timer that runs looks at the clock. */
+  #looksAt = Number.POSITIVE_INFINITY;
   #stopPhase = (): void => {};
   readonly #stopAttempt: () => void = () => {};
 
@@ -41,16 +43,12 @@ export class AttemptClock {
   }
 
   accepted(): void {
-    this.#phase = 'waiting';
-    this.#since = this.#clock.monotonicMs();
-    this.#arm(this.#limits.firstTokenMs);
+    this.#enter('waiting');
   }
 
   content(): void {
-    this.#since = this.#clock.monotonicMs();
-    if (this.#phase === 'streaming') return;
-    this.#phase = 'streaming';
-    this.#arm(this.#limits.idleMs);
+    if (this.#phase === 'streaming') this.#since = this.#clock.monotonicMs();
+    else this.#enter('streaming');
   }
 
   pause(): void {
@@ -72,8 +70,16 @@ export class AttemptClock {
     return { connecting: connectMs, waiting: firstTokenMs, streaming: idleMs }[this.#phase];
   }
 
+  /** A timer that runs already and looks soon enough stays. */
+  #enter(phase: 'waiting' | 'streaming'): void {
+    this.#phase = phase;
+    this.#since = this.#clock.monotonicMs();
+    if (this.#since + this.#limitMs() < this.#looksAt) this.#arm(this.#limitMs());
+  }
+
   #arm(ms: number): void {
     this.#stopPhase();
+    this.#looksAt = this.#clock.monotonicMs() + ms;
     this.#stopPhase = this.#clock.after(ms, () => this.#check());
   }
 

@@ -107,7 +107,7 @@ export class Generation {
     const { account } = this.#input;
     if (this.#isSettled || account === undefined) return;
     this.#isSettled = true;
-    await Promise.all(this.#losers);
+    if (this.#losers.length > 0) await Promise.all(this.#losers);
     await account.settle({
       finishReason: finish === undefined ? FinishReason.UNSPECIFIED : finishReasonOf(finish),
       statusReason,
@@ -195,7 +195,8 @@ export class Generation {
         request: this.#shown?.request() ?? request,
         limits,
         clock: traffic.clock,
-        signal: this.#hedgeMs === undefined ? signal : AbortSignal.any([signal, run.controller.signal]),
+        signal,
+        controller: run.controller,
         onAccepted: (ignoredFields) => {
           run.ignoredFields = ignoredFields;
           return this.#running.size === 1 ? this.#announce() : undefined;

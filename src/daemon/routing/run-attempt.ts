@@ -24,6 +24,8 @@ export interface AttemptInput {
   readonly clock: Clock;
   /** Fires, with a Failure as its reason, when the caller went away or its time is over. */
   readonly signal: AbortSignal;
+  /** Ends this attempt alone, with a Failure as its reason. */
+  readonly controller: AbortController;
   onAccepted(ignoredFields: readonly string[]): Room;
   onDelta(event: DeltaEvent): Room;
 }
@@ -50,11 +52,10 @@ const callWithoutKey = (event: Extract<DeltaEvent, { $case: 'toolCallDelta' }>, 
 
 /** Asks one provider once. Returns its finish; throws a Failure for everything else. */
 export async function runAttempt(input: AttemptInput): Promise<ProviderFinish> {
-  const { candidate, signal } = input;
+  const { candidate, signal, controller } = input;
   const { name, provider } = candidate.instance;
   const secret = input.key?.secret.reveal() ?? '';
   signal.throwIfAborted();
-  const controller = new AbortController();
   const onAbort = (): void => controller.abort(signal.reason);
   signal.addEventListener('abort', onAbort, { once: true });
   const clock = new AttemptClock(name, input.limits, input.clock, (failure) => controller.abort(failure));

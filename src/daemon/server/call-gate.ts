@@ -126,6 +126,7 @@ export function callGate({ log, verifier, onAdmitted }: CallGateOptions): CallGa
       arrived();
       over();
       leave?.();
+      leave = undefined;
     };
     const letIn = (caller: Caller, metadata: Metadata, go: (metadata: Metadata) => void): void => {
       checkScope(path, caller);

@@ -6,7 +6,7 @@ import { Roster, type Place } from '../roster.ts';
 export interface RunningCall {
   readonly caller: Caller;
   /** Ends its work; set once a handler has it. */
-  abort?: (failure: Failure) => void;
+  abort?: ((failure: Failure) => void) | undefined;
   /** Whether it ended because its connection did. */
   readonly isConnectionLost: () => boolean;
   /** Ends it, whatever its handler does. */

@@ -9,7 +9,7 @@ import { countFields, type Shape } from './count-fields.ts';
 import { toStatus } from './rpc-error.ts';
 
 /** A request as it came: its message, or that its bytes are none. */
-export type Decoded<T> = { readonly message: T } | { readonly malformed: true };
+export type Decoded<T> = { message: T | undefined } | { readonly malformed: true };
 
 /** What a handler knows of its call. */
 export interface CallScope {
@@ -46,9 +46,12 @@ export function tolerant<Request, Response>(definition: MethodDefinition<Request
   };
 }
 
+/** Takes the message out: gRPC holds on to what it came in for longer than the call lasts. */
 function messageOf<T>(decoded: Decoded<T>): T {
-  if ('malformed' in decoded) throw invalidRequest([{ field: '', description: 'the request is not a message of this service, or has over 100,000 fields; generate the client anew from the proto files' }]);
-  return decoded.message;
+  const message = 'malformed' in decoded ? undefined : decoded.message;
+  if ('message' in decoded) decoded.message = undefined;
+  if (message === undefined) throw invalidRequest([{ field: '', description: 'the request is not a message of this service, or has over 100,000 fields; generate the client anew from the proto files' }]);
+  return message;
 }
 
 /** What every handler is served with. */
@@ -62,6 +65,7 @@ interface GrpcCall {
   readonly metadata: Metadata;
   getDeadline(): Date | number;
   on(event: 'cancelled', listener: () => void): unknown;
+  off(event: 'cancelled', listener: () => void): unknown;
 }
 
 /** The signal of a call: it fires when the caller goes away, at the caller's deadline, or after `maxMs` (Infinity is never) when there is none. */
@@ -71,24 +75,24 @@ function scopeOf(call: GrpcCall, maxMs: number, { log, running }: Serving): Call
   const abort = (failure: Failure): void => controller.abort(failure);
   const deadline = Number(call.getDeadline());
   const tooLate = (): void => abort(new Failure('DEADLINE', 'the time of this call is over'));
-  let over = false;
   let connectionLost = false;
-  call.on('cancelled', () => {
-    // gRPC says it of every call, also of one that ended well.
-    if (over) return;
+  const onCancelled = (): void => {
     if (Date.now() >= deadline) tooLate();
     else {
       connectionLost = admitted.isConnectionLost();
       abort(new Failure('CANCELLED', connectionLost ? "the caller's connection was lost" : 'the caller went away'));
     }
-  });
+  };
+  call.on('cancelled', onCancelled);
   const timer = Number.isFinite(deadline) || maxMs === Number.POSITIVE_INFINITY ? undefined : setTimeout(tooLate, maxMs);
   const place = running.add(abort);
   admitted.abort = abort;
   const done = (): void => {
-    over = true;
+    // gRPC says it of every call, also of one that ended well.
+    call.off('cancelled', onCancelled);
     clearTimeout(timer);
     running.remove(place);
+    admitted.abort = undefined;
   };
   const deadlineMs = systemClock.monotonicMs() + (Number.isFinite(deadline) ? deadline - Date.now() : maxMs);
   return {

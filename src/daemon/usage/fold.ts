@@ -100,13 +100,13 @@ function end(state: LedgerState, id: string, charge?: Charge): OpenReservation |
   return open;
 }
 
-function settle(state: LedgerState, { id, time, generation: json }: JournalRecord & { readonly type: 'SETTLE' }, position: JournalPosition): Generation | undefined {
+function settle(state: LedgerState, { id, time, generation: json }: JournalRecord & { readonly type: 'SETTLE' }, position: JournalPosition, known: Generation | undefined): Generation | undefined {
   const charge = chargeOf(json);
   const open = end(state, id, charge);
   if (open === undefined) return undefined;
   const bound = { tokens: amountOf(open.request['bound_tokens']) ?? 0n, pico_usd: amountOf(open.request['bound_pico_usd']) };
   if (charge.tokens > bound.tokens || (bound.pico_usd !== undefined && charge.pico_usd > bound.pico_usd)) state.overruns++;
-  const generation = readGeneration(id, time, json);
+  const generation = known ?? readGeneration(id, time, json);
   count(state, generation, position);
   return generation;
 }
@@ -145,15 +145,15 @@ function rollUp(state: LedgerState, json: Json, position: JournalPosition): void
 
 /**
  * Adds the next record to what came before it. Depends on nothing else: the same records make the same state. Returns the generation that
- * the record brought, if it brought one. Throws for a type that it does not know.
+ * the record brought, if it brought one; `known` is the same, where whoever wrote it has it yet. Throws for a type that it does not know.
  */
-export function apply(state: LedgerState, record: JournalRecord, position: JournalPosition): Generation | undefined {
-  const generation = applyRecord(state, record, position);
+export function apply(state: LedgerState, record: JournalRecord, position: JournalPosition, known?: Generation): Generation | undefined {
+  const generation = applyRecord(state, record, position, known);
   state.position = position;
   return generation;
 }
 
-function applyRecord(state: LedgerState, record: JournalRecord, position: JournalPosition): Generation | undefined {
+function applyRecord(state: LedgerState, record: JournalRecord, position: JournalPosition, known: Generation | undefined): Generation | undefined {
   switch (record.type) {
     case 'RESERVE':
       reserve(state, record);
@@ -167,7 +167,7 @@ function applyRecord(state: LedgerState, record: JournalRecord, position: Journa
       return undefined;
     }
     case 'SETTLE':
-      return settle(state, record, position);
+      return settle(state, record, position, known);
     case 'VOID':
     case 'EXPIRE':
       end(state, record.id);

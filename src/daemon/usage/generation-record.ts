@@ -14,9 +14,18 @@ const oneOf = <T extends number>(values: Readonly<Record<string, T>>, fallback: 
 export const textsOf = (value: unknown): Record<string, string> => (isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, text]) => [name, textOf(text)])) : {});
 const listOf = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
+function isNothing(value: unknown): boolean {
+  if (typeof value !== 'object') return value === undefined || value === '' || value === 0 || value === false;
+  for (const _ in value) return false;
+  return true;
+}
+
 /** The fields whose value is none, false, zero or empty are left out: most are, in most generations. */
-const compact = (fields: Json): Json =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== '' && value !== 0 && value !== false && !(Array.isArray(value) && value.length === 0) && !(isObject(value) && Object.keys(value).length === 0)));
+function compact(fields: Json): Record<string, unknown> {
+  const json: Record<string, unknown> = {};
+  for (const name in fields) if (!isNothing(fields[name])) json[name] = fields[name];
+  return json;
+}
 
 const snake = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 const TOKEN_FIELDS = [
@@ -26,8 +35,12 @@ const TOKEN_FIELDS = [
 const NAMES = TOKEN_FIELDS.map((field) => [field, snake(field)] as const);
 
 /** Amounts are decimal text. An explicit zero stays. */
-const writeUsage = (usage: TokenUsage | undefined): Json | undefined =>
-  usage === undefined ? undefined : Object.fromEntries(NAMES.flatMap(([field, name]) => (usage[field] === undefined ? [] : [[name, String(usage[field])]])));
+function writeUsage(usage: TokenUsage | undefined): Json | undefined {
+  if (usage === undefined) return undefined;
+  const json: Record<string, string> = {};
+  for (const [field, name] of NAMES) if (usage[field] !== undefined) json[name] = String(usage[field]);
+  return json;
+}
 
 function readUsage(json: unknown): TokenUsage | undefined {
   return isObject(json) ? Object.fromEntries(NAMES.flatMap(([field, name]) => (amountOf(json[name]) === undefined ? [] : [[field, amountOf(json[name])]]))) : undefined;
@@ -51,11 +64,14 @@ const readCost = (json: unknown): Cost | undefined =>
       }
     : undefined;
 
-const spanMs = (span: Attempt['duration']): number | undefined => (span === undefined ? undefined : durationMs(span));
+/** Zero is a span too. */
+function addSpan(json: Record<string, unknown>, name: string, span: Attempt['duration']): void {
+  if (span !== undefined) json[name] = durationMs(span);
+}
 const readSpan = (value: unknown): Attempt['duration'] => (typeof value === 'number' && Number.isFinite(value) ? toDuration(value) : undefined);
 
-const writeAttempt = (attempt: Attempt): Json => ({
-  ...compact({
+function writeAttempt(attempt: Attempt): Json {
+  const json = compact({
     attempt: attempt.attempt,
     provider: attempt.provider,
     model: attempt.model,
@@ -67,9 +83,10 @@ const writeAttempt = (attempt: Attempt): Json => ({
     start_time: attempt.startTime?.getTime(),
     usage: writeUsage(attempt.usage),
     cost: writeCost(attempt.cost),
-  }),
-  ...(attempt.duration === undefined ? {} : { duration_ms: spanMs(attempt.duration) }),
-});
+  });
+  addSpan(json, 'duration_ms', attempt.duration);
+  return json;
+}
 
 const readAttempt = (json: Json): Attempt => ({
   attempt: numberOf(json['attempt']),
@@ -87,8 +104,8 @@ const readAttempt = (json: Json): Attempt => ({
 });
 
 /** A generation as the journal holds it. Its id and the time of its end stand in the record beside it. */
-export const writeGeneration = (generation: Generation): Json => ({
-  ...compact({
+export function writeGeneration(generation: Generation): Json {
+  const json = compact({
     client: generation.client,
     model: generation.model,
     start_time: generation.startTime?.getTime(),
@@ -103,10 +120,11 @@ export const writeGeneration = (generation: Generation): Json => ({
     provider: generation.provider,
     response_model: generation.responseModel,
     embedding: generation.embedding,
-  }),
-  ...(generation.duration === undefined ? {} : { duration_ms: spanMs(generation.duration) }),
-  ...(generation.timeToFirstToken === undefined ? {} : { time_to_first_token_ms: spanMs(generation.timeToFirstToken) }),
-});
+  });
+  addSpan(json, 'duration_ms', generation.duration);
+  addSpan(json, 'time_to_first_token_ms', generation.timeToFirstToken);
+  return json;
+}
 
 export const readGeneration = (generationId: string, settledMs: number, json: Json): Generation => ({
   generationId,

@@ -58,6 +58,8 @@ export interface OpenGeneration {
   readonly budget: Budget;
   /** Of each candidate, why the client's limits do not allow it; undefined where they do. */
   readonly refusals: readonly (Failure | undefined)[];
+  /** Resolves when the reservation is on the disk; rejects with JOURNAL_UNAVAILABLE. */
+  readonly reserved: Promise<void>;
   /** A provider is about to be called. Durable, and so is the reservation, when it resolves; nothing may be sent before. Throws JOURNAL_UNAVAILABLE. */
   attempt(provider: string, model: string): Promise<void>;
   /** How far the answer has come, at most every 2 s or 1,000 tokens; costs nothing when nothing is due. */

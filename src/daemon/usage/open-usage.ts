@@ -12,6 +12,7 @@ import { generationAccount, type GenerationAccount } from './generation-account.
 import { openJournal } from './journal/open-journal.ts';
 import { openLedger } from './open-ledger.ts';
 import { bundledCatalogue } from './prices/bundled-catalogue.ts';
+import type { Catalogue } from './prices/catalogue.ts';
 import { costOf } from './prices/cost-of.ts';
 import { crashEstimate } from './prices/crash-estimate.ts';
 import { priceBook, type PriceBook } from './prices/price-book.ts';
@@ -63,7 +64,13 @@ export interface UsageOptions {
  * wrote.
  */
 export async function openUsage({ home, config, registry, log }: UsageOptions): Promise<Usage> {
-  const prices = async (): Promise<PriceBook> => priceBook(config().prices, await bundledCatalogue());
+  let held: { readonly of: Config['prices']; readonly catalogue: Catalogue; readonly prices: PriceBook } | undefined;
+  const prices = async (): Promise<PriceBook> => {
+    const catalogue = await bundledCatalogue();
+    const of = config().prices;
+    if (held?.of !== of || held.catalogue !== catalogue) held = { of, catalogue, prices: priceBook(of, catalogue) };
+    return held.prices;
+  };
   const journal = await openJournal({ dir: home.journalDir, log });
   const ledger = await openLedger({
     journal,

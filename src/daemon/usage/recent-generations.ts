@@ -15,7 +15,7 @@ export interface RecentGenerations {
   forget(upTo: JournalPosition): void;
 }
 
-const KEPT = 1000;
+const KEPT = 200;
 
 export const settledMs = ({ settleTime }: Generation): number => settleTime?.getTime() ?? 0;
 

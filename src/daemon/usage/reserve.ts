@@ -1,3 +1,4 @@
+import type { Generation } from '../../gen/tollgate/v1/usage_service.ts';
 import { Failure } from '../failure.ts';
 import type { Logger } from '../logger.ts';
 import { Roster, type Place } from '../roster.ts';
@@ -71,19 +72,21 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
     const { id } = live;
     let atTokens = 0;
     let atMs = clock.monotonic();
-    const end = async (record: JournalRecord): Promise<void> => {
+    const end = async (record: JournalRecord, generation?: Generation): Promise<void> => {
       if (live.isOver) return;
       finish(place);
       const isReserved = await reserved.then(() => true, () => false);
-      if (isReserved) await recorder.recordEnd(record);
+      if (isReserved) await recorder.recordEnd(record, generation);
     };
     return {
       budget,
       refusals,
+      reserved,
       async attempt(provider, model) {
         if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
-        // The journal keeps their order: one write takes both.
-        await Promise.all([reserved, recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model })]);
+        // One write takes both, in their order: what holds up or fails the first does so to the second.
+        await recorder.record({ type: 'ATTEMPT', id, time: now(), provider, model });
+        await reserved;
         if (!live.isOver) sign(place);
         atMs = clock.monotonic();
       },
@@ -96,7 +99,10 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
         // One that is lost makes an estimate after a crash worse, and nothing else.
         recorder.record({ type: 'CHECKPOINT', id, time: now(), outputTokens: tokens }).catch(() => {});
       },
-      settle: (settlement) => end(settled(request, settlement, now())),
+      settle(settlement) {
+        const { record, generation } = settled(request, settlement, now());
+        return end(record, generation);
+      },
       void: (reason) => end({ type: 'VOID', id, time: now(), reason }),
     };
   };

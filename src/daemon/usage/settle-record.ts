@@ -21,15 +21,20 @@ const readBound = (request: Json): UpperBound => ({ tokens: amountOf(request['bo
 
 const tokensOf = (usage: TokenUsage | undefined): bigint | undefined => (usage?.inputTokens === undefined && usage?.outputTokens === undefined ? undefined : (usage.inputTokens ?? 0n) + (usage.outputTokens ?? 0n));
 
-const settleRecord = (generation: Generation, time: number, charge: { readonly tokens: bigint; readonly picoUsd: bigint }): JournalRecord => ({
-  type: 'SETTLE',
-  id: generation.generationId,
-  time,
-  generation: { ...writeGeneration({ ...generation, settleTime: undefined }), charge: { tokens: String(charge.tokens), pico_usd: String(charge.picoUsd) } },
-});
+/** The end of a generation: as it is written down, and what is read from that. */
+export interface Settled {
+  readonly record: JournalRecord;
+  readonly generation: Generation;
+}
+
+function settleRecord(generation: Generation, time: number, charge: { readonly tokens: bigint; readonly picoUsd: bigint }): Settled {
+  const json = { ...writeGeneration(generation), charge: { tokens: String(charge.tokens), pico_usd: String(charge.picoUsd) } };
+  generation.settleTime = new Date(time);
+  return { record: { type: 'SETTLE', id: generation.generationId, time, generation: json }, generation };
+}
 
 /** The end of a generation. What nobody counted of an answer that came is charged as it was reserved; a call that brought nothing is not. */
-export function settled({ generationId, client, model, labels, embedding, bound }: ReserveRequest, settlement: Settlement, time: number): JournalRecord {
+export function settled({ generationId, client, model, labels, embedding, bound }: ReserveRequest, settlement: Settlement, time: number): Settled {
   const { usage, cost, statusReason, timeToFirstTokenMs } = settlement;
   const brought = statusReason === '' || timeToFirstTokenMs !== undefined;
   const generation: Generation = {
@@ -104,5 +109,5 @@ export async function crashed(open: OpenReservation, crashCost: CrashCost, time:
     responseModel: last.model,
   };
   const tokens = bound.inputTokens === undefined ? bound.tokens : bound.inputTokens + BigInt(open.outputTokens);
-  return settleRecord(generation, time, { tokens, picoUsd: knownCost(cost) ?? bound.picoUsd ?? 0n });
+  return settleRecord(generation, time, { tokens, picoUsd: knownCost(cost) ?? bound.picoUsd ?? 0n }).record;
 }

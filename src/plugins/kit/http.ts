@@ -22,7 +22,6 @@ export interface Answer {
   readonly status: number;
   /** Names in lower case; the first of repeated ones. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Must be read to its end, or left early: that closes the connection. */
   readonly body: AsyncIterable<Buffer>;
 }
 
@@ -30,8 +29,11 @@ export interface Answer {
 export interface Exchange {
   /** Resolves with the headers; throws when the connection breaks first. */
   answer(): Promise<Answer>;
-  /** Ends the request, whatever has come of its answer. Does nothing once the answer was read to its end. */
-  close(): void;
+  /**
+   * Ends the request, whatever has come of its answer, and with it the connection. Does nothing once the answer has come to its end; where it `isOver` but
+   * for that, the connection has 250 ms to come to it, and serves the next request then.
+   */
+  close(isOver?: boolean): void;
 }
 
 /** The most bytes of an answer that comes as one JSON body. */
@@ -79,6 +81,9 @@ function headerRecord(raw: Readonly<Record<string, string | string[] | undefined
   return headers;
 }
 
+/** How long a server may keep a connection open behind the end of an answer: closing it costs the next request a new one. */
+const CLOSING_TIME_MS = 250;
+
 /** Receives one answer with back-pressure: what is not read stays in the socket. */
 class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly accepted = Promise.withResolvers<void>();
@@ -88,10 +93,11 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #onAbort = (): void => this.#abort(abortError(this.#signal));
   #controller: Dispatcher.DispatchController | undefined;
   #state: 'waiting' | 'answering' | 'over' = 'waiting';
+  #lingering: NodeJS.Timeout | undefined;
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    this.#body = new HttpBody({ onRoom: () => this.#controller?.resume(), onLeave: () => this.discard() });
+    this.#body = new HttpBody({ onRoom: () => this.#controller?.resume() });
     // A break is told by these when somebody reads them; nobody reading must not end the process.
     this.accepted.promise.catch(() => {});
     this.answered.promise.catch(() => {});
@@ -126,6 +132,12 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#body.end(brokenBody(error, this.#signal));
   }
 
+  leave(isOver: boolean): void {
+    if (this.#state !== 'answering' || !isOver) return this.discard();
+    this.#body.leave();
+    this.#lingering = setTimeout(() => this.discard(), CLOSING_TIME_MS).unref();
+  }
+
   /** Closes the connection of an answer that nobody will read. */
   discard(): void {
     if (this.#state !== 'over') this.#abort(new Error('the answer is no longer wanted'));
@@ -140,6 +152,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   #over(): void {
     this.#state = 'over';
+    clearTimeout(this.#lingering);
     this.#signal.removeEventListener('abort', this.#onAbort);
   }
 }
@@ -147,11 +160,31 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 const abortError = (signal: AbortSignal): Error =>
   signal.reason instanceof Error ? signal.reason : new Error('the request was given up', { cause: signal.reason });
 
+interface Target {
+  readonly origin: string;
+  readonly path: string;
+}
+
+/** The addresses that were asked last: a provider has a handful. */
+const targets = new Map<string, Target>();
+const MAX_TARGETS = 256;
+
+function targetOf(url: string): Target {
+  let target = targets.get(url);
+  if (target === undefined) {
+    const { origin, pathname, search } = new URL(url);
+    target = { origin, path: pathname + search };
+    if (targets.size >= MAX_TARGETS) targets.clear();
+    targets.set(url, target);
+  }
+  return target;
+}
+
 /** Sends a request. Resolves once the provider accepted the connection; throws a NETWORK error when it did not. */
 export async function send(request: HttpRequest): Promise<Exchange> {
   const { signal, url, body } = request;
   signal.throwIfAborted();
-  const { origin, pathname, search } = new URL(url);
+  const { origin, path } = targetOf(url);
   const dispatcher = await agent();
   const handler = new AnswerHandler(signal);
   const fail = (error: unknown, stage: 'connecting' | 'waiting'): Error => (signal.aborted ? abortError(signal) : networkError(error, url, stage));
@@ -162,7 +195,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
     ...request.headers,
   };
   try {
-    dispatcher.dispatch({ origin, path: pathname + search, method: request.method, headers, body: body ?? null }, handler);
+    dispatcher.dispatch({ origin, path, method: request.method, headers, body: body ?? null }, handler);
     await handler.accepted.promise;
   } catch (error) {
     throw fail(error, 'connecting');
@@ -179,7 +212,7 @@ export async function send(request: HttpRequest): Promise<Exchange> {
         throw error;
       }
     },
-    close: () => handler.discard(),
+    close: (isOver = false) => handler.leave(isOver),
   };
 }
 

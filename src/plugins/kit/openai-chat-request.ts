@@ -39,7 +39,8 @@ const unlessIgnored = (field: IgnorableField, value: unknown, { ignores }: ChatD
 const arranged = (messages: readonly JsonObject[], { arrange }: ChatDialect): readonly JsonObject[] => (arrange === undefined ? messages : arrange(messages));
 
 /** Fails for a field of the request that is not honoured. */
-export function refuseFields(request: GenerateRequest, refuses: ChatDialect['refuses'] = {}): void {
+export function refuseFields(request: GenerateRequest, refuses: ChatDialect['refuses']): void {
+  if (refuses === undefined) return;
   const asked: readonly (readonly [RefusableField, boolean])[] = [
     ['temperature', request.temperature !== undefined],
     ['top_p', request.topP !== undefined],
@@ -55,7 +56,8 @@ export function refuseFields(request: GenerateRequest, refuses: ChatDialect['ref
 }
 
 /** Which fields of the request are left out without harm. */
-export function ignoredFields(request: GenerateRequest, { ignores = [] }: ChatDialect): readonly string[] {
+export function ignoredFields(request: GenerateRequest, { ignores }: ChatDialect): readonly string[] {
+  if (ignores === undefined) return [];
   const asked: Readonly<Record<IgnorableField, unknown>> = { temperature: request.temperature, top_p: request.topP, seed: request.seed };
   return ignores.filter((field) => asked[field] !== undefined);
 }

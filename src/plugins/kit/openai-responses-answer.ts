@@ -70,6 +70,10 @@ export class ResponsesAnswer implements AnswerReader {
     return this.isWhole || this.#done;
   }
 
+  get isUnexplained(): boolean {
+    return this.#ending?.failure !== undefined && !this.#done;
+  }
+
   get usage(): TokenUsage | undefined {
     return this.#usage;
   }

@@ -3,7 +3,6 @@ import { parseWhole, send, throwUnlessOk, type Answer, type HttpRequest } from '
 import { joinDeltas } from './join-deltas.ts';
 import type { AnswerErrorContext } from './provider-answer-error.ts';
 import { readSseOrJson, type SseOrJson } from './sse-or-json.ts';
-import { untilOver } from './until-over.ts';
 import { withUsage } from './with-usage.ts';
 
 /** Reads one answer of a dialect: SSE events as they come, or one JSON body. Keeps what only its end can tell. */
@@ -12,6 +11,8 @@ export interface AnswerReader {
   readonly isWhole: boolean;
   /** Whether the provider said that nothing more will come. */
   readonly isOver: boolean;
+  /** Whether it is over in a failure that what still comes may explain. */
+  readonly isUnexplained?: boolean;
   /** What the provider has reported so far. */
   readonly usage: TokenUsage | undefined;
   /** Reads one SSE event; its deltas are appended to `out`. Throws when it tells an error. */
@@ -48,18 +49,20 @@ export async function* streamAnswer(planned: () => AnswerPlan): AsyncGenerator<P
     await throwUnlessOk(answer, plan.context);
     const reading = plan.readerFor(answer);
     reader = reading;
-    for await (const piece of untilOver(readSseOrJson(answer.body), () => reading.isOver)) {
+    for await (const piece of readSseOrJson(answer.body)) {
       const failure = readPiece(piece, reading, out);
       // What came before an error in the same read was said.
       for (const event of joinDeltas(out.splice(0))) yield event;
       if (failure !== undefined) throw failure.error;
+      // Behind the answer's own end nothing is waited for, whatever still comes, and a connection that breaks there breaks nothing.
+      if (reading.isOver && reading.isUnexplained !== true) break;
     }
   } catch (error) {
     // A connection that breaks behind the finish reason has delivered the whole answer.
     const isComplete = reader?.isWhole === true && error instanceof ProviderError && error.errorClass === ErrorClass.TRUNCATED;
     if (!isComplete) throw explained(withUsage(error, reader?.usage), plan);
   } finally {
-    exchange.close();
+    exchange.close(reader?.isOver);
   }
   if (reader === undefined) return;
   try {

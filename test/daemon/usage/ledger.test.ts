@@ -47,6 +47,7 @@ describe('reservations', () => {
     const { ledger, journal } = await ledgerHome(TEN).open();
     const types = async (): Promise<string[]> => (await recordsOf(journal)).map(({ type }) => type);
     const open = await ledger.reserve(request());
+    await open.reserved;
     expect(await types()).toEqual(['RESERVE']);
     await open.attempt('openai', 'gpt-4o');
     expect(await types()).toEqual(['RESERVE', 'ATTEMPT']);
@@ -156,7 +157,7 @@ describe('a journal that cannot be written', () => {
   it('lets no call through, and holds nothing for it', async () => {
     const { ledger, setDown } = await flaky();
     setDown(true);
-    for (let at = 0; at < 20; at++) expect((await failure(ledger.reserve(request()))).reason).toBe('JOURNAL_UNAVAILABLE');
+    for (let at = 0; at < 20; at++) expect((await failure(ledger.reserve(request()).then((open) => open.attempt('openai', 'gpt-4o')))).reason).toBe('JOURNAL_UNAVAILABLE');
     setDown(false);
     expect(ledger.quota('my-app', 'member').windows).toMatchObject([{ used: 0n, reserved: 0n }]);
     for (let at = 0; at < 10; at++) await call(ledger);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { Failure } from '../../failure.ts';
 import { inTurn } from '../../files/in-turn.ts';
 import type { Journal, JournalPosition, JournalRecord } from '../journal-record.ts';
@@ -124,9 +125,10 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
     }
   }
 
-  /** One write a turn: under a load that never ends, others have theirs too. */
+  /** One write a turn, with all that comes in the same turn of the event loop: under a load that never ends, others have theirs too. */
   function commitSoon(): void {
     void writing(async () => {
+      await setImmediate();
       const batch = takeBatch(waiting);
       if (batch.length > 0) await commit(batch);
       if (waiting.length > 0) commitSoon();
@@ -156,16 +158,15 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
     get problem() {
       return health.trouble?.problem;
     },
-    async append(record) {
-      const json = jsonOf(record, MAX_RECORD_BYTES);
-      if (closed) throw unavailable('the daemon is stopping');
-      const { trouble } = health;
-      if (trouble !== undefined && !(trouble.kind === 'full' && isEnd(record))) throw unavailable(trouble.problem);
-      const { promise, resolve, reject } = Promise.withResolvers<JournalPosition>();
-      waiting.push({ json, time: record.time, isEnd: isEnd(record), resolve, reject });
-      if (waiting.length === 1) commitSoon();
-      return promise;
-    },
+    append: (record) =>
+      new Promise((resolve, reject) => {
+        const json = jsonOf(record, MAX_RECORD_BYTES);
+        if (closed) throw unavailable('the daemon is stopping');
+        const { trouble } = health;
+        if (trouble !== undefined && !(trouble.kind === 'full' && isEnd(record))) throw unavailable(trouble.problem);
+        waiting.push({ json, time: record.time, isEnd: isEnd(record), resolve, reject });
+        if (waiting.length === 1) commitSoon();
+      }),
     replay: (after) => replay(() => filing(() => planReplay(dir, segments, after))),
     seal: () => writing(writer.seal),
     compact: (upTo, rollup) => filing(() => compact(upTo, rollup)),
