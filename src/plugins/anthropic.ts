@@ -139,4 +139,4 @@ async function checkKey({ instance, key }: CheckKeyRequest, { signal }: CallCont
 }
 
 /** Anthropic's Messages API, always as a stream. */
-export const anthropic: Provider = { manifest, generate, listModels, checkKey };
+export const anthropic: Provider = { manifest, generate, check: (request) => void requestBody(request), listModels, checkKey };

@@ -118,6 +118,7 @@ async function checkKey(request: CheckKeyRequest, { signal }: CallContext): Prom
 export const ollama: Provider = {
   manifest,
   generate,
+  check: (request) => void requestBody(request),
   listModels,
   checkKey,
   embed: (request, { signal }) => embed(request, { url: urlOf(request, '/api/embed'), headers: headersOf(request.key), signal }),

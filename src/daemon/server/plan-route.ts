@@ -7,6 +7,7 @@ import { fits } from '../routing/choose-attempt.ts';
 import { isSameCandidate } from '../routing/follow-up.ts';
 import type { Route } from '../routing/plan-route.ts';
 import type { Traffic } from '../routing/traffic.ts';
+import { withinPlugins } from '../routing/within-plugins.ts';
 import { walkPlan } from '../routing/walk-plan.ts';
 import { costBounds, type CostBound } from '../routing/within-cost.ts';
 import type { Usage } from '../usage/open-usage.ts';
@@ -38,7 +39,7 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
     const { model, maxOutputTokens } = request;
     const size = generateSize(request);
     const boundOf = costBounds({ size, maxOutputTokens }, await usage.prices());
-    const { route, windowsAfter } = await usage.foresee({ caller, model, route: await routeOf(request, size, snapshot, caller), size, maxOutputTokens, isEmbedding: false });
+    const { route, windowsAfter } = await usage.foresee({ caller, model, route: withinPlugins(await routeOf(request, size, snapshot, caller), request), size, maxOutputTokens, isEmbedding: false });
     const foreseen = walkPlan(route, snapshot.routing.maxAttempts, traffic);
     const attempts = foreseen.map(({ planned, skip }, at) => {
       const before = foreseen[at - 1]?.planned;

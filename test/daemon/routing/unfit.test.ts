@@ -1,10 +1,11 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Attempt_Outcome, type Attempt } from '../../../src/gen/tollgate/v1/content.ts';
+import type { PlanRouteResponse } from '../../../src/gen/tollgate/v1/generate_service.ts';
 import { ollama } from '../../../src/plugins/ollama.ts';
 import { openaiCompatible } from '../../../src/plugins/openai-compatible.ts';
 import { mockUpstream, type MockScript, type MockUpstream } from '../../mock-upstream.ts';
 import { adminDaemon, type AdminDaemon } from '../admin-daemon.ts';
-import { ask, generate, part, type Generated } from '../test-daemon.ts';
+import { ask, bearer, generate, part, type Generated } from '../test-daemon.ts';
 import { refusal, whole } from './chat-upstream.ts';
 
 const { SKIPPED, FAILED, SUCCEEDED } = Attempt_Outcome;
@@ -55,6 +56,14 @@ describe('a field that a provider cannot honour', () => {
     const { failure } = await generate(daemon, byUrl({ model: 'ollama/l' }));
     expect(failure).toMatchObject({ reason: 'REQUEST_INVALID', fields: ['messages[0].parts[0].image.url'], generation: { attempts: [{ outcome: SKIPPED }] } });
     expect(local.requests).toHaveLength(0);
+  });
+
+  it('stands in the plan, which calls nobody', async () => {
+    const { daemon, local, cloud } = await scene();
+    const planned = await new Promise<PlanRouteResponse>((resolve, reject) => daemon.generateClient.planRoute({ request: byUrl({ model: 'both' }) }, bearer(daemon.adminToken), (error, response) => (error === null ? resolve(response) : reject(error))));
+    expect(planned.attempts.map(({ provider, reason }) => [provider, reason])).toEqual([['ollama', 'REQUEST_INVALID'], ['b', '']]);
+    expect(planned.attempts[0]?.message).toContain('messages[0].parts[0].image.url');
+    expect([local.requests.length, cloud.requests.length]).toEqual([0, 0]);
   });
 
   it('uses up no attempts', async () => {
