@@ -21,6 +21,19 @@ async function timeToFile(command: readonly string[], file: string, env: NodeJS.
   return performance.now() - startMs;
 }
 
+export interface ServedStart {
+  readonly tools: Tools;
+  readonly checkout: string;
+  readonly home: string;
+  readonly log: string;
+}
+
+/** From the spawn of a daemon to its serving, in ms. Its home has to be there. */
+export async function timeToServe({ tools, checkout, home, log }: ServedStart): Promise<number> {
+  await mkdir(join(home, 'run'), { recursive: true, mode: 0o700 });
+  return timeToFile(tools.on(1, [process.execPath, join(checkout, 'bin/tollgated.js')]), join(home, 'run/daemon.json'), { TOLLGATE_HOME: home }, log);
+}
+
 export interface StartRun {
   readonly checkouts: Readonly<Record<string, string>>;
   readonly tools: Tools;
@@ -35,7 +48,7 @@ export async function measureStart(scenario: StartScenario, { checkouts, tools, 
   const ready = join(home, 'bare-is-ready');
   const log = join(home, 'start.log');
   const bare = (): Promise<number> => timeToFile(tools.on(1, [process.execPath, '-e', BARE_SERVER]), ready, { READY: ready }, log);
-  const daemon = (checkout: string): Promise<number> => timeToFile(tools.on(1, [process.execPath, join(checkout, 'bin/tollgated.js')]), join(home, 'run/daemon.json'), { TOLLGATE_HOME: home }, log);
+  const daemon = (checkout: string): Promise<number> => timeToServe({ tools, checkout, home, log });
 
   // The first start makes the files of the home and fills the compile cache.
   for (const checkout of Object.values(checkouts)) await daemon(checkout);

@@ -20,6 +20,8 @@ export interface Config {
   readonly usage: UsageConfig;
   /** Prices that count before every list. */
   readonly prices: PriceOverrides;
+  /** Where `tollgate prices update` fetches the price list. Nothing else does. */
+  readonly priceListUrl: string;
 }
 
 export interface ListenConfig {
@@ -98,4 +100,5 @@ export const DEFAULT_CONFIG: Config = {
   idleExitMs: 30 * 60_000,
   usage: DEFAULT_USAGE_CONFIG,
   prices: {},
+  priceListUrl: 'https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/new_data/v2/data.json',
 };

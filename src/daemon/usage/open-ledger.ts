@@ -114,6 +114,8 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const { labels: labelNames } = config().retention;
   const snapshot = await openSnapshot({ file: options.snapshotFile, calendar, labelNames, clock, log });
   const state = await fold(journal, snapshot, () => emptyState(calendar, labelNames), log);
+  // What took long to read is not read again at the next start.
+  if (snapshot.initial === undefined && state.position !== undefined) snapshot.changed(state);
   const records = recorder(journal, state);
   let week = weekOf(journal.segments.at(-1)?.newest ?? clock.now());
   records.subscribe(({ record }) => {

@@ -11,11 +11,11 @@ import type { Route } from '../routing/plan-route.ts';
 import { generationAccount, type GenerationAccount } from './generation-account.ts';
 import { openJournal } from './journal/open-journal.ts';
 import { openLedger } from './open-ledger.ts';
-import { bundledCatalogue } from './prices/bundled-catalogue.ts';
 import type { Catalogue } from './prices/catalogue.ts';
 import { costOf } from './prices/cost-of.ts';
 import { crashEstimate } from './prices/crash-estimate.ts';
 import { priceBook, type PriceBook } from './prices/price-book.ts';
+import { priceLists, type PriceLists } from './prices/price-lists.ts';
 import type { RequestSize } from './prices/request-size.ts';
 import { dearestOf, upperBound } from './prices/upper-bound.ts';
 import type { UsageBook } from './usage-book.ts';
@@ -45,6 +45,7 @@ export interface Usage {
   readonly book: UsageBook;
   /** The prices in force. */
   prices(): Promise<PriceBook>;
+  readonly priceLists: PriceLists;
   /** Reserves the most that a call can come to, at those that its client's limits allow. Throws QUOTA_EXCEEDED or BUDGET_EXCEEDED when they allow nobody. */
   accountFor(request: AccountRequest): Promise<Allowed & { readonly account: GenerationAccount }>;
   /** What `accountFor` would leave of the route, and of the client's windows. Reserves nothing. */
@@ -64,9 +65,10 @@ export interface UsageOptions {
  * wrote.
  */
 export async function openUsage({ home, config, registry, log }: UsageOptions): Promise<Usage> {
+  const lists = priceLists({ file: home.pricesFile, url: () => config().priceListUrl, log });
   let held: { readonly of: Config['prices']; readonly catalogue: Catalogue; readonly prices: PriceBook } | undefined;
   const prices = async (): Promise<PriceBook> => {
-    const catalogue = await bundledCatalogue();
+    const { catalogue } = await lists.current();
     const of = config().prices;
     if (held?.of !== of || held.catalogue !== catalogue) held = { of, catalogue, prices: priceBook(of, catalogue) };
     return held.prices;
@@ -98,6 +100,7 @@ export async function openUsage({ home, config, registry, log }: UsageOptions): 
   return {
     book: ledger,
     prices,
+    priceLists: lists,
     async accountFor(request) {
       const { generationId, labels, route, size, maxOutputTokens, isEmbedding } = request;
       const book = await prices();
