@@ -18,8 +18,9 @@ const nobodyAsks = (): never => {
 export const openUsage = (): Promise<Usage> =>
   Promise.resolve({
     book: { summary: nobodyAsks, query: nobodyAsks, list: nobodyAsks, get: nobodyAsks, watch: nobodyAsks, export: nobodyAsks, import: nobodyAsks, clear: nobodyAsks, quota: nobodyAsks },
-    prices: () => Promise.resolve({ priceOf: () => undefined }),
+    prices: () => Promise.resolve({ priceOf: () => undefined, contextWindowOf: () => undefined }),
     priceLists: { current: nobodyAsks, update: nobodyAsks, reset: nobodyAsks },
-    accountFor: () => Promise.resolve(account),
+    accountFor: ({ route }) => Promise.resolve({ account, route }),
+    foresee: ({ route }) => Promise.resolve({ route, windowsAfter: [] }),
     close: () => Promise.resolve(),
   });

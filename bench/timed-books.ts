@@ -47,8 +47,8 @@ export async function openUsage(options: UsageOptions): Promise<Usage> {
   return {
     ...usage,
     async accountFor(request) {
-      const [account, reserve] = await timed(() => usage.accountFor(request));
-      return noting(account, reserve);
+      const [{ account, route }, reserve] = await timed(() => usage.accountFor(request));
+      return { account: noting(account, reserve), route };
     },
   };
 }

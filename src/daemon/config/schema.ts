@@ -74,7 +74,7 @@ export const configSchema = z.strictObject({
       prefer_local: z.boolean().default(true),
       local_only: z.boolean().default(false),
       max_attempts: count(1, 16).default(3),
-      retries: z.boolean().default(false).describe('Whether a provider that failed before any content may be asked again, within max_attempts.'),
+      retries: z.boolean().default(DEFAULT_CONFIG.routing.retries).describe('Whether a provider that failed before any content may be asked again when no other is ready, within max_attempts. Set it to false where the callers repeat failed calls by themselves.'),
       weights: weightsSchema,
       connect_timeout: duration.default('5s'),
       first_token_timeout: duration.default('120s'),

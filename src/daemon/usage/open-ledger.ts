@@ -15,7 +15,7 @@ import { idMark, knownIds } from './known-ids.ts';
 import type { Ledger } from './ledger.ts';
 import { exportGenerations, findGeneration, listGenerations } from './list-generations.ts';
 import { queryUsage } from './query-usage.ts';
-import { quotaDesk } from './quota-desk.ts';
+import { quotaDesk, type Foresight, type QuotaQuestion } from './quota-desk.ts';
 import { recentGenerations } from './recent-generations.ts';
 import { recorder, type Recorder } from './recorder.ts';
 import { reservations } from './reserve.ts';
@@ -43,6 +43,8 @@ export interface LedgerOptions {
 }
 
 export interface OpenLedger extends Ledger, UsageBook {
+  /** What `reserve` would do. Reserves nothing. */
+  foresee(question: QuotaQuestion): Foresight;
   /** Reservations without an end. */
   readonly openCount: number;
   /** Generations that came to more than they had reserved. */
@@ -179,6 +181,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
       return state.overruns;
     },
     reserve: (request) => ledger.reserve(request),
+    foresee: (question) => desk.foresee(question, now()),
     summary: (timeZone, who) => summarize(sources, timeZone, who, now()),
     query: (query, who) => queryUsage(sources, query, who, now()),
     list: (filter, page, who) => listGenerations(sources, recent, filter, page, who),

@@ -76,7 +76,7 @@ export async function usageServer(book: UsageBook, prices: PriceBook = priceBook
     admission: new Admission(() => DEFAULT_CONFIG.limits),
     generations,
     traffic: newTraffic(systemClock, health.book),
-    usage: { book, prices: async () => prices, priceLists: priceLists({ file: home.pricesFile, url: () => DEFAULT_CONFIG.priceListUrl, log }), accountFor: () => Promise.reject(new Error('nobody generates here')), close: async () => {} },
+    usage: { book, prices: async () => prices, priceLists: priceLists({ file: home.pricesFile, url: () => DEFAULT_CONFIG.priceListUrl, log }), accountFor: () => Promise.reject(new Error('nobody generates here')), foresee: () => Promise.reject(new Error('nobody plans here')), close: async () => {} },
   });
   const listener = await listenOnPort('127.0.0.1:0', false, server.inject, known);
   const address = listener?.address ?? '';

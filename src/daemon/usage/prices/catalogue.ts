@@ -1,4 +1,4 @@
-import { arrayOf, isObject, stringOf } from '../../../plugins/kit/json.ts';
+import { arrayOf, countOf, isObject, stringOf } from '../../../plugins/kit/json.ts';
 import { ratesAt } from './listed-prices.ts';
 import { readMatch, type LooseRule } from './match-model.ts';
 import type { Rates } from './price.ts';
@@ -7,6 +7,8 @@ import type { Rates } from './price.ts';
 export interface ListedModel {
   /** Its name there. */
   readonly id: string;
+  /** The most tokens of prompt and answer together; undefined when it does not say. */
+  readonly contextWindow: bigint | undefined;
   /** What held at a time. Empty when the list states no price. */
   ratesAt(at: Date): Rates;
 }
@@ -40,7 +42,7 @@ function readShelf(provider: CatalogueProvider): Shelf {
   for (const entry of provider.models) {
     if (!isObject(entry)) continue;
     const { match, prices } = entry;
-    const model: ListedModel = { id: stringOf(entry['id']) ?? '', ratesAt: (at) => ratesAt(prices, at) };
+    const model: ListedModel = { id: stringOf(entry['id']) ?? '', contextWindow: countOf(entry['context_window']), ratesAt: (at) => ratesAt(prices, at) };
     const rules = readMatch(match);
     for (const name of rules.exact) if (!exact.has(name)) exact.set(name, model);
     for (const rule of rules.loose) loose.push({ ...rule, model });

@@ -49,7 +49,7 @@ const constraint = z.union([
 ]);
 const dated = z.array(z.strictObject({ constraint: constraint.optional(), prices: table })).min(1).max(MAX_TABLES);
 
-const model = z.object({ id: name, match, prices: z.union([table, dated], 'these are no prices that this version knows: numbers of dollars from 0 on, with tiers and times') });
+const model = z.object({ id: name, match, context_window: z.unknown().optional(), prices: z.union([table, dated], 'these are no prices that this version knows: numbers of dollars from 0 on, with tiers and times') });
 
 const provider = z.object({
   id: name,

@@ -203,10 +203,12 @@ export interface ModelInfo {
   maxOutputTokens?:
     | bigint
     | undefined;
-  /** What it reads: "text", "image", "audio". Empty when not known. */
+  /** All that it reads: "text", "image", "audio". Empty when not known. */
   inputModalities: string[];
-  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". Empty when not known. */
+  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". What is missing may only not be known. */
   capabilities: string[];
+  /** What it cannot do, of the same words, and refuses a request for: only what the provider says so of. */
+  refuses: string[];
 }
 
 /** A configured provider, as the plugin needs to know it. */
@@ -991,6 +993,7 @@ function createBaseModelInfo(): ModelInfo {
     maxOutputTokens: undefined,
     inputModalities: [],
     capabilities: [],
+    refuses: [],
   };
 }
 
@@ -1019,6 +1022,9 @@ export const ModelInfo: MessageFns<ModelInfo> = {
     }
     for (const v of message.capabilities) {
       writer.uint32(50).string(v!);
+    }
+    for (const v of message.refuses) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1084,6 +1090,14 @@ export const ModelInfo: MessageFns<ModelInfo> = {
             message.capabilities.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.refuses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1111,6 +1125,7 @@ export const ModelInfo: MessageFns<ModelInfo> = {
       : undefined;
     message.inputModalities = object.inputModalities?.map((e) => e) || [];
     message.capabilities = object.capabilities?.map((e) => e) || [];
+    message.refuses = object.refuses?.map((e) => e) || [];
     return message;
   },
 };
