@@ -39,8 +39,8 @@ export function startChild([program = '', ...args]: readonly string[], { env = p
 }
 
 /** Runs a process to its end and gives its standard output. Throws with its standard error when it fails. */
-export async function runChild([program = '', ...args]: readonly string[], timeoutMs: number): Promise<string> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
+export async function runChild([program = '', ...args]: readonly string[], timeoutMs: number, where: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {}): Promise<string> {
+  const child = spawn(program, args, { ...where, stdio: ['ignore', 'pipe', 'pipe'], timeout: timeoutMs });
   let [out, errors] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));

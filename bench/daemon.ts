@@ -23,16 +23,23 @@ const config = (upstreamPort: number) => ({
   limits: { streams: 10_000, streams_per_client: 10_000, queue_per_client: 1000 },
 });
 
+/** What is different about a daemon that is measured. */
+export interface DaemonVariant {
+  /** Go before the program. */
+  readonly nodeArgs?: readonly string[];
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 /** The command that runs the daemon of a checkout. `TOLLGATE_BENCH_NODE_ARGS` goes before it, e.g. `--cpu-prof`. */
-const commandOf = (checkout: string): readonly string[] => [process.execPath, ...(process.env['TOLLGATE_BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean), join(checkout, 'bin/tollgated.js')];
+const commandOf = (checkout: string, nodeArgs: readonly string[]): readonly string[] => [process.execPath, ...(process.env['TOLLGATE_BENCH_NODE_ARGS'] ?? '').split(' ').filter(Boolean), ...nodeArgs, join(checkout, 'bin/tollgated.js')];
 
 /** Starts a daemon on core 1 with a home of its own, as a service would run it: its log, one line per call, goes to a file. */
-export async function startDaemon(tools: Tools, checkout: string, upstreamPort: number, home: string): Promise<BenchDaemon> {
+export async function startDaemon(tools: Tools, checkout: string, upstreamPort: number, home: string, { nodeArgs = [], variables = {} }: DaemonVariant = {}): Promise<BenchDaemon> {
   const run = join(home, 'run');
   for (const directory of [join(home, 'config'), run]) await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(join(home, 'config/config.json'), JSON.stringify(config(upstreamPort)));
-  const env = { PATH: process.env['PATH'], TOLLGATE_HOME: home, BENCH_KEY: 'bench-key-0123456789' };
-  const child: Child = startChild(tools.on(1, commandOf(checkout)), { env, log: join(home, 'tollgated.log') });
+  const env = { PATH: process.env['PATH'], TOLLGATE_HOME: home, BENCH_KEY: 'bench-key-0123456789', ...variables };
+  const child: Child = startChild(tools.on(1, commandOf(checkout, nodeArgs)), { env, log: join(home, 'tollgated.log') });
   await whenFileIs(join(run, 'daemon.json')).catch((error: unknown) => {
     throw new Error(`the daemon does not start: ${child.errors()}`, { cause: error });
   });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { startChild } from './children.ts';
 import { finding, type Outcome } from './findings.ts';
 import { median } from './median.ts';
+import { pack } from './pack.ts';
 import type { StartScenario } from './scenarios.ts';
 import type { Tools } from './tools.ts';
 import { whenFileIs } from './when-ready.ts';
@@ -21,6 +22,20 @@ async function timeToFile(command: readonly string[], file: string, env: NodeJS.
   return performance.now() - startMs;
 }
 
+export interface ServedStart {
+  readonly tools: Tools;
+  /** A checkout, or the package as it is installed. */
+  readonly checkout: string;
+  readonly home: string;
+  readonly log: string;
+}
+
+/** From the spawn of a daemon to its serving, in ms. Its home has to be there. */
+export async function timeToServe({ tools, checkout, home, log }: ServedStart): Promise<number> {
+  await mkdir(join(home, 'run'), { recursive: true, mode: 0o700 });
+  return timeToFile(tools.on(1, [process.execPath, join(checkout, 'bin/tollgated.js')]), join(home, 'run/daemon.json'), { TOLLGATE_HOME: home, XDG_CACHE_HOME: join(home, 'cache') }, log);
+}
+
 export interface StartRun {
   readonly checkouts: Readonly<Record<string, string>>;
   readonly tools: Tools;
@@ -28,21 +43,24 @@ export interface StartRun {
   readonly starts: number;
 }
 
-/** Starts the bare server and the daemon in turn. The daemon has a home that was used before and no config file, as most have. */
+/** Starts the bare server and the daemon, as the package ships it, in turn. It has a home that was used before and no config file, as most have. */
 export async function measureStart(scenario: StartScenario, { checkouts, tools, workspace, starts }: StartRun): Promise<Outcome> {
   const home = join(workspace, 'start');
   await mkdir(join(home, 'run'), { recursive: true, mode: 0o700 });
   const ready = join(home, 'bare-is-ready');
   const log = join(home, 'start.log');
   const bare = (): Promise<number> => timeToFile(tools.on(1, [process.execPath, '-e', BARE_SERVER]), ready, { READY: ready }, log);
-  const daemon = (checkout: string): Promise<number> => timeToFile(tools.on(1, [process.execPath, join(checkout, 'bin/tollgated.js')]), join(home, 'run/daemon.json'), { TOLLGATE_HOME: home }, log);
+  const daemon = (checkout: string): Promise<number> => timeToServe({ tools, checkout, home, log });
+
+  const packages: Record<string, string> = {};
+  for (const [label, checkout] of Object.entries(checkouts)) packages[label] = await pack(checkout, join(workspace, `package-${label}`));
 
   // The first start makes the files of the home and fills the compile cache.
-  for (const checkout of Object.values(checkouts)) await daemon(checkout);
+  for (const folder of Object.values(packages)) await daemon(folder);
   const rounds: Record<string, number>[] = [];
   for (let at = 0; at < starts; at++) {
     const round: Record<string, number> = { bare: await bare() };
-    for (const [label, checkout] of Object.entries(checkouts)) round[label] = await daemon(checkout);
+    for (const [label, folder] of Object.entries(packages)) round[label] = await daemon(folder);
     rounds.push(round);
   }
   const labels = Object.keys(checkouts);

@@ -43,6 +43,17 @@ const HEADINGS: Readonly<Record<string, string>> = {
   perStreamKb: 'KB per stream',
   medianMs: 'median ms',
   fastestMs: 'fastest ms',
+  p50Ms: 'p50 ms',
+  p99Ms: 'p99 ms',
+  count: 'generations',
+  readyMs: 'ready ms',
+  rebuiltMs: 'ready ms, no snapshot',
+  openMs: 'books open ms',
+  callP50Ms: 'call p50 ms, 64 at a time',
+  cpuUsPerCall: 'CPU µs/call',
+  snapshotMb: 'snapshot MB',
+  snapshotStallMs: 'loop held up ms, snapshot',
+  idleStallMs: 'the same, idle',
 };
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>

@@ -4,6 +4,8 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { Outcome } from './findings.ts';
+import { measureBooks } from './measure-books.ts';
+import { measureLedger } from './measure-ledger.ts';
 import { measureLoad } from './measure-load.ts';
 import { measureMemory } from './measure-memory.ts';
 import { measureStart } from './measure-start.ts';
@@ -59,7 +61,7 @@ async function warmUp(site: Site, context: LoadContext): Promise<void> {
 async function measure(scenarios: readonly Scenario[], tools: Tools, workspace: string): Promise<readonly Outcome[]> {
   const compared = values.compare === undefined ? undefined : resolve(values.compare);
   const checkouts = { tollgate: checkout, ...(compared === undefined ? {} : { compared }) };
-  await using site = await startSite(tools, workspace, { checkout, compared, gateways: scenarios.some(({ kind }) => kind === 'load') });
+  await using site = await startSite(tools, workspace, { checkout, compared, targets: new Set(scenarios.flatMap((scenario) => (scenario.kind === 'load' ? scenario.loads.map(({ target }) => target) : []))) });
   const context = { tools, workspace, mockPid: site.mockPid };
   say('warming up');
   await warmUp(site, context);
@@ -67,6 +69,10 @@ async function measure(scenarios: readonly Scenario[], tools: Tools, workspace: 
     switch (scenario.kind) {
       case 'load':
         return measureLoad(scenario, site, context, { rounds, scale });
+      case 'books':
+        return measureBooks(scenario, context, { checkout, mockPort: site.mockPort, rounds: Math.min(rounds, 3), scale, warmUpSeconds });
+      case 'ledger':
+        return measureLedger(scenario, { checkout, tools, workspace, rounds: Math.min(rounds, 3) });
       case 'memory':
         return measureMemory(scenario, context, { checkouts, mockPort: site.mockPort, rounds: Math.min(rounds, 3), warmUpSeconds });
       default:

@@ -1,5 +1,5 @@
-/** Whom a load calls: the mock itself, nginx before it, or the daemon before it. */
-export type Target = 'direct' | 'nginx' | 'tollgate';
+/** Whom a load calls: the mock itself, nginx before it, the daemon before it, or the same daemon without its books. */
+export type Target = 'direct' | 'nginx' | 'tollgate' | 'no books';
 
 /** What one load run gave. Times in milliseconds, cost in microseconds; NaN is not seen. */
 export interface Measure {
@@ -20,7 +20,7 @@ export interface Measure {
 /** A number that is judged: computed in each round, then the median is taken. */
 export interface Goal {
   readonly title: string;
-  readonly unit: '×' | ' ms' | ' KB';
+  readonly unit: '×' | ' ms' | ' KB' | ' MB';
   readonly must: number;
   readonly goal: number;
   readonly better: 'more' | 'less';
@@ -79,7 +79,44 @@ export interface StartScenario {
   readonly goal: number;
 }
 
-export type Scenario = LoadScenario | MemoryScenario | StartScenario;
+export interface Bounds {
+  readonly must: number;
+  readonly goal: number;
+}
+
+/** How long the books hold a generation up, inside a daemon under load. */
+export interface BooksScenario {
+  readonly kind: 'books';
+  readonly name: string;
+  readonly title: string;
+  readonly model: string;
+  readonly concurrency: number;
+  readonly connections: number;
+  readonly seconds: number;
+  readonly settleSeconds: number;
+  readonly spreadMs: number;
+  /** Of reserve and settle together. */
+  readonly p50: Bounds;
+  readonly p99: Bounds;
+  /** Of what is before the first token, p50. */
+  readonly firstToken: Bounds;
+}
+
+/** What the length of the journal costs: at the start, and for a call. */
+export interface LedgerScenario {
+  readonly kind: 'ledger';
+  readonly name: string;
+  readonly title: string;
+  /** The lengths, the shortest first. */
+  readonly records: readonly number[];
+  /** Until the daemon serves, in ms. */
+  readonly ready: readonly (Bounds & { readonly records: number })[];
+  readonly growth: Bounds;
+  readonly snapshotMb: Bounds;
+  readonly stallMs: Bounds;
+}
+
+export type Scenario = LoadScenario | MemoryScenario | StartScenario | BooksScenario | LedgerScenario;
 
 const three = (concurrency: number): readonly Load[] => [
   { label: 'direct', target: 'direct', concurrency },
@@ -88,6 +125,13 @@ const three = (concurrency: number): readonly Load[] => [
 ];
 
 const saturating = { kind: 'load', seconds: 4, settleSeconds: 1, spreadMs: 0, connections: 8, firstToken: false } as const;
+/** With the books and without, by turns. */
+const both: readonly Load[] = [
+  { label: 'tollgate', target: 'tollgate', concurrency: 64 },
+  { label: 'no books', target: 'no books', concurrency: 64 },
+];
+const ofBoth = (at: (label: string) => Measure): number => at('tollgate').streamsPerSecond / at('no books').streamsPerSecond;
+
 /** 50 tokens a second each. */
 const paced = { kind: 'load', model: 'mock-n100-d20-t100-g1-x1', seconds: 6, settleSeconds: 3, spreadMs: 2000, connections: 8 } as const;
 
@@ -140,4 +184,34 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   { kind: 'memory', name: 'memory', title: '1,000 open streams at 2 tokens/s each', model: 'mock-n100-d500-g1-x1', streams: 1000, connections: 20, seconds: 8, spreadMs: 3000, must: 45, goal: 40 },
   { kind: 'start', name: 'start', title: 'from spawn to serving', starts: 11, must: 4, goal: 3 },
+  {
+    ...saturating,
+    name: 'books',
+    title: '64 concurrent streams of 100 tokens, with the books and without',
+    model: 'mock-n100-g1',
+    loads: both,
+    goals: [{ title: 'streams/s with the books ÷ without', unit: '×', must: 0.95, goal: 1, better: 'more', of: ofBoth }],
+  },
+  {
+    ...saturating,
+    name: 'books-short',
+    title: '64 concurrent answers of one delta, with the books and without',
+    model: 'mock-n1-g0',
+    loads: both,
+    goals: [{ title: 'short answers/s with the books ÷ without', unit: '×', must: 0.8, goal: 0.95, better: 'more', of: ofBoth }],
+  },
+  { ...paced, kind: 'books', name: 'reserve-settle', title: '64 concurrent streams at 50 tokens/s each: how long the books hold one up', concurrency: 64, p50: { must: 2, goal: 1 }, p99: { must: 15, goal: 5 }, firstToken: { must: 3, goal: 1 } },
+  {
+    kind: 'ledger',
+    name: 'ledger',
+    title: 'what the length of the journal costs',
+    records: [1000, 10_000, 100_000, 1_000_000],
+    ready: [
+      { records: 100_000, must: 2000, goal: 1000 },
+      { records: 1_000_000, must: 10_000, goal: 5000 },
+    ],
+    growth: { must: 1.2, goal: 1.1 },
+    snapshotMb: { must: 1, goal: 0.5 },
+    stallMs: { must: 50, goal: 10 },
+  },
 ];

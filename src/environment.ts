@@ -26,6 +26,8 @@ export interface Home {
   readonly journalDir: string;
   /** What the journal adds up to; made anew from it when it is missing. */
   readonly usageFile: string;
+  /** The price list that was taken instead of the one that ships. */
+  readonly pricesFile: string;
   /** Which keys are stored and where: no secrets. */
   readonly keysFile: string;
   /** Which providers failed lately: no secrets. */
@@ -110,6 +112,7 @@ export function readEnvironment(variables: Variables, platform: NodeJS.Platform 
       tokensFile: join(state, 'tokens.json'),
       journalDir: join(state, 'journal'),
       usageFile: join(state, 'usage.json'),
+      pricesFile: join(state, 'prices.json'),
       keysFile: join(state, 'keys.json'),
       healthFile: join(state, 'health.json'),
       ageFile: join(state, 'keys.age'),

@@ -107,6 +107,7 @@ function modelInfo(model: JsonObject): ModelInfo {
     maxOutputTokens: countOf(model['max_tokens']),
     inputModalities: capabilities === undefined ? [] : ['text', ...(isSupported(capabilities['image_input']) ? ['image'] : [])],
     capabilities: known.filter(([, supported]) => supported).map(([name]) => name),
+    refuses: capabilities === undefined ? [] : known.filter(([, supported]) => !supported).map(([name]) => name),
   };
 }
 
@@ -138,4 +139,4 @@ async function checkKey({ instance, key }: CheckKeyRequest, { signal }: CallCont
 }
 
 /** Anthropic's Messages API, always as a stream. */
-export const anthropic: Provider = { manifest, generate, listModels, checkKey };
+export const anthropic: Provider = { manifest, generate, check: (request) => void requestBody(request), listModels, checkKey };

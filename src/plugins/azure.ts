@@ -6,7 +6,7 @@ import type { ChatDialect } from './kit/openai-chat-dialect.ts';
 import { modelInfo } from './kit/openai-chat-models.ts';
 import { openaiEmbed } from './kit/openai-embed.ts';
 import { openaiModelTraits } from './kit/openai-model-traits.ts';
-import { generateResponse } from './kit/openai-responses.ts';
+import { checkResponse, generateResponse, type OpenaiResponsesSpec } from './kit/openai-responses.ts';
 import type { ResponsesDialect } from './kit/openai-responses-dialect.ts';
 import { ErrorClass, ProviderError, unsupported, type GenerateRequest, type ModelInfo, type Provider } from './provider.ts';
 
@@ -137,11 +137,14 @@ const embed = openaiEmbed({
   headers,
 });
 
+const responses: OpenaiResponsesSpec = { type: TYPE, dialect: responsesDialect, headers };
+
 /** The models of OpenAI, and some of others, deployed in a resource of one's own. */
 export const azure: Provider = {
   manifest: chat.manifest,
+  check: (request) => (usesResponses(request) ? checkResponse(atResource(request), responses) : chat.check?.(atResource(request))),
   generate: (request, context) =>
-    usesResponses(request) ? generateResponse(atResource(request), context, { type: TYPE, dialect: responsesDialect, headers }) : chat.generate(atResource(request), context),
+    usesResponses(request) ? generateResponse(atResource(request), context, responses) : chat.generate(atResource(request), context),
   listModels: (request, context) => chat.listModels(atResource(request), context),
   checkKey: (request, context) => chat.checkKey(atResource(request), context),
   embed: (request, context) => embed(atResource(request), context),

@@ -53,7 +53,7 @@ const manifest: Manifest = {
   settings: [],
   claims: [],
   defaultModel: '',
-  models: MODELS.map(([model, what]) => ({ model, displayName: `${model}: ${what}`, inputModalities: ['text'], capabilities: model === 'tools' ? ['tools'] : [] })),
+  models: MODELS.map(([model, what]) => ({ model, displayName: `${model}: ${what}`, inputModalities: ['text'], capabilities: model === 'tools' ? ['tools'] : [], refuses: [] })),
   cancelStopsBilling: true,
   defaultBaseUrl: '',
   baseUrlEnvName: '',

@@ -101,6 +101,7 @@ async function checkKey({ instance, key }: CheckKeyRequest, { signal }: CallCont
 export const google: Provider = {
   manifest,
   generate,
+  check: (request) => void requestBody(request),
   listModels,
   checkKey,
   embed: (request, { signal }) =>

@@ -56,8 +56,9 @@ function readModel(entry: JsonObject): ModelInfo | undefined {
   if (can['completion_chat'] === false) return /(?:^|-)embed(?:-|$)/.test(known.model) ? modelInfo(known.model, { ...known, capabilities: ['embeddings'] }) : undefined;
   return {
     ...known,
-    inputModalities: can['vision'] === true ? ['text', 'image'] : [],
+    inputModalities: can['vision'] === true ? ['text', 'image'] : can['vision'] === false ? ['text'] : [],
     capabilities: [...(can['function_calling'] === true ? ['tools'] : []), ...(can['reasoning'] === true ? ['reasoning'] : [])],
+    refuses: can['function_calling'] === false ? ['tools'] : [],
   };
 }
 

@@ -88,6 +88,8 @@ function modelInfo(model: JsonObject): ModelInfo {
     contextWindow: contextWindow === 0n ? undefined : contextWindow,
     inputModalities: wordsOf(known, MODALITIES),
     capabilities: wordsOf(known, CAPABILITIES),
+    // Its list of what a model can do is whole where there is one.
+    refuses: known.includes('completion') ? ['tools', 'thinking'].filter((word) => !known.includes(word)).map((word) => CAPABILITIES.get(word) ?? word) : [],
   };
 }
 
@@ -116,6 +118,7 @@ async function checkKey(request: CheckKeyRequest, { signal }: CallContext): Prom
 export const ollama: Provider = {
   manifest,
   generate,
+  check: (request) => void requestBody(request),
   listModels,
   checkKey,
   embed: (request, { signal }) => embed(request, { url: urlOf(request, '/api/embed'), headers: headersOf(request.key), signal }),

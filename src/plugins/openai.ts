@@ -6,7 +6,7 @@ import type { ChatDialect } from './kit/openai-chat-dialect.ts';
 import { modelInfo } from './kit/openai-chat-models.ts';
 import { openaiEmbed } from './kit/openai-embed.ts';
 import { openaiModelTraits } from './kit/openai-model-traits.ts';
-import { generateResponse } from './kit/openai-responses.ts';
+import { checkResponse, generateResponse, type OpenaiResponsesSpec } from './kit/openai-responses.ts';
 import type { ResponsesDialect } from './kit/openai-responses-dialect.ts';
 import { ProviderError, type GenerateRequest, type ModelInfo, type Provider } from './provider.ts';
 
@@ -103,9 +103,12 @@ const chat = openaiChatProvider({
   readModel,
 });
 
+const responses: OpenaiResponsesSpec = { type: TYPE, dialect: responsesDialect, headers };
+
 /** OpenAI's own API. */
 export const openai: Provider = {
   ...chat,
-  generate: (request, context) => (usesResponses(request) ? generateResponse(request, context, { type: TYPE, dialect: responsesDialect, headers }) : chat.generate(request, context)),
+  check: (request) => (usesResponses(request) ? checkResponse(request, responses) : chat.check?.(request)),
+  generate: (request, context) => (usesResponses(request) ? generateResponse(request, context, responses) : chat.generate(request, context)),
   embed: openaiEmbed({ type: TYPE, headers }),
 };

@@ -47,6 +47,8 @@ function readModel(entry: JsonObject): ModelInfo | undefined {
     maxOutputTokens: countOf(objectOf(entry['top_provider'])?.['max_completion_tokens']),
     inputModalities: arrayOf(objectOf(entry['architecture'])?.['input_modalities']).flatMap((modality) => stringOf(modality) ?? []),
     capabilities: Object.entries(capabilities).flatMap(([name, parameter]) => (parameters.has(parameter) ? [name] : [])),
+    // What it does not know it leaves out of a request, but for tools.
+    refuses: parameters.size > 0 && !parameters.has('tools') ? ['tools'] : [],
   });
 }
 

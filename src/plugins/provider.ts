@@ -42,6 +42,8 @@ export interface Provider {
    * with what the provider has reported by then and with that reason as its cause.
    */
   generate(request: GenerateRequest, context: CallContext): AsyncIterable<ProviderEvent>;
+  /** Throws the `unsupported(…)` that `generate` would throw of this request, and sends nothing. Without it a plan cannot tell. */
+  check?(request: GenerateRequest): void;
   /** Lists the models that the key may use. */
   listModels(request: ListModelsRequest, context: CallContext): Promise<readonly ModelInfo[]>;
   /** Asks the provider, free of charge wherever it can, whether the key is good. Never throws for a bad key. */

@@ -6,7 +6,7 @@ import { runTollgate } from './run-tollgate.ts';
 async function home(): Promise<string> {
   const seeing = scriptedProvider('seeing', hello);
   seeing.listModels = async () => [
-    { model: 'eye', displayName: 'The Eye', contextWindow: 8192n, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: ['tools'] },
+    { model: 'eye', displayName: 'The Eye', contextWindow: 8192n, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: ['tools'], refuses: [] },
   ];
   const needy = scriptedProvider('needy', hello, { key: { required: true, format: '', envNames: ['NEEDY_KEY'] } });
   const { environment } = await testDaemon({ providers: [seeing, needy, scriptedProvider('scripted', hello)] });

@@ -40,4 +40,26 @@ describe('tollgate plan', () => {
     expect(await runTollgate(home, ['plan', '-m', 'zeta/m'])).toMatchObject({ code: 0, stdout: expect.stringContaining('KEY_MISSING'), stderr: expect.stringContaining('Nobody would be asked.') });
     expect(await runTollgate(home, ['plan', '-m', 'nobody/m'])).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('PROVIDER_NOT_FOUND') });
   });
+
+  it('shows what does not fit, what the limits do not allow, and what the call would hold of them', async () => {
+    const small = scriptedProvider('small', hello, { models: [{ model: 'm', displayName: '', contextWindow: 4096n, inputModalities: [], capabilities: [], refuses: [] }] });
+    const [dear, here] = [keyed('dear'), scriptedProvider('here', hello)];
+    const { home } = await keyedHome([small, dear, here], { DEAR_API_KEY: goodKey });
+    await runTollgate(home, ['config', 'set', 'aliases', '{"fast":["small/m","dear/m","here/m"]}']);
+    await runTollgate(home, ['config', 'set', 'prices', '{"dear/m":{"input":"0","output":"1000000"}}']);
+    await runTollgate(home, ['config', 'set', 'tiers', '{"admin":{"requests":{"day":9},"usd":{"month":"1"}}}']);
+    const prompt = 'reading material '.repeat(4000);
+    const { stdout } = await runTollgate(home, ['plan', prompt, '--model', 'fast', '--max-output-tokens', '100']);
+    expect(stdout).toMatch(/^- +small\/m +alias +free +small\/m reads 4096 tokens, and this request has at least 8000: .*\(NO_CANDIDATE_FITS\)$/m);
+    expect(stdout).toMatch(/^- +dear\/m +alias +\$100\.00 +.*US dollars per month: \$0\.00 of \$1\.00 used; this call may come to \$100\.00.*\(BUDGET_EXCEEDED\)$/m);
+    expect(stdout).toMatch(/^1 +here\/m +alias +free$/m);
+    expect(stdout).toMatch(/^While it runs, of your limits:\nrequests per day .* 0 of 9, 1 held/m);
+    const { windows_after: windows }: { windows_after: readonly object[] } = JSON.parse((await runTollgate(home, ['plan', '-m', 'fast', '--json'])).stdout);
+    expect(windows).toEqual([expect.objectContaining({ unit: 'requests', reserved: '1' }), expect.objectContaining({ unit: 'pico_usd', limit: '1000000000000' })]);
+
+    expect((await runTollgate(home, ['generate', prompt, '--model', 'fast', '--max-output-tokens', '100'])).stdout).toContain('hello');
+    const told = await runTollgate(home, ['why']);
+    expect(told.stdout).toMatch(/small\/m: skipped\n.*reads 4096 tokens.*NO_CANDIDATE_FITS[^]*dear\/m: skipped\n.*BUDGET_EXCEEDED[^]*here\/m: succeeded/);
+    expect([small.requests.length, dear.requests.length]).toEqual([0, 0]);
+  });
 });

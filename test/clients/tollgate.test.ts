@@ -200,7 +200,7 @@ describe('the TypeScript client', () => {
   it('lists the models of all pages', async () => {
     const provider = scriptedProvider('scripted', hello);
     const all = Array.from({ length: 2300 }, (_, index) => `m${String(index).padStart(4, '0')}`);
-    provider.listModels = async () => all.map((model) => ({ model, displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [] }));
+    provider.listModels = async () => all.map((model) => ({ model, displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [], refuses: [] }));
     const { environment } = await testDaemon({ providers: [provider] });
     const tollgate = await connected({ environment });
     expect((await tollgate.listModels()).models.map(({ model }) => model)).toEqual(all);

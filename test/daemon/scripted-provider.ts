@@ -40,7 +40,7 @@ export function scriptedProvider(type: string, script: Script, manifest: Partial
       requests.push(request);
       return script(request, context);
     },
-    listModels: async () => ['b-model', 'a-model'].map((model) => ({ model, displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [] })),
+    listModels: async () => ['b-model', 'a-model'].map((model) => ({ model, displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [], refuses: [] })),
     checkKey: async () => ({ verdict: CheckKeyResponse_Verdict.UNKNOWN, message: '', checkedWith: '' }),
   };
 }

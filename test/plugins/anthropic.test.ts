@@ -266,9 +266,9 @@ describe('a key of Anthropic', () => {
         contextWindow: 1_000_000n,
         maxOutputTokens: 128_000n,
         inputModalities: ['text', 'image'],
-        capabilities: ['tools', 'json_schema', 'reasoning'],
+        capabilities: ['tools', 'json_schema', 'reasoning'], refuses: [],
       },
-      { model: 'claude-old', displayName: 'Claude Old', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [] },
+      { model: 'claude-old', displayName: 'Claude Old', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: [], refuses: [] },
     ]);
     expect(mock.requests.map(({ path }) => path)).toEqual(['/v1/models?limit=1000', '/v1/models?limit=1000&after_id=claude-opus-5']);
   });

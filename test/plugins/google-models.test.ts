@@ -13,10 +13,10 @@ describe('the models of Google', () => {
     await using mock = await mockUpstream(providerFixture('google/models-1.json'), providerFixture('google/models-2.json'));
     const models = await google.listModels({ instance: instanceAt(mock.url), key: 'AIzaTest' }, { signal: signal() });
     expect(models.filter(({ model }) => !['imagen-4.0-generate-001', 'aqa'].includes(model))).toEqual([
-      { model: 'gemini-2.5-flash', displayName: 'Gemini 2.5 Flash', contextWindow: 1_048_576n, maxOutputTokens: 65_536n, inputModalities: ['text', 'image', 'audio'], capabilities: ['tools', 'json_schema', 'reasoning'] },
-      { model: 'gemini-2.5-flash-preview-tts', displayName: 'TTS', contextWindow: 8192n, maxOutputTokens: 16_384n, inputModalities: [], capabilities: [] },
-      { model: 'gemma-4-31b-it', displayName: 'Gemma 4 31B IT', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: ['reasoning'] },
-      { model: 'gemini-embedding-001', displayName: 'Gemini Embedding 001', contextWindow: 2048n, maxOutputTokens: 1n, inputModalities: [], capabilities: ['embeddings'] },
+      { model: 'gemini-2.5-flash', displayName: 'Gemini 2.5 Flash', contextWindow: 1_048_576n, maxOutputTokens: 65_536n, inputModalities: ['text', 'image', 'audio'], capabilities: ['tools', 'json_schema', 'reasoning'], refuses: [] },
+      { model: 'gemini-2.5-flash-preview-tts', displayName: 'TTS', contextWindow: 8192n, maxOutputTokens: 16_384n, inputModalities: [], capabilities: [], refuses: [] },
+      { model: 'gemma-4-31b-it', displayName: 'Gemma 4 31B IT', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: [], capabilities: ['reasoning'], refuses: [] },
+      { model: 'gemini-embedding-001', displayName: 'Gemini Embedding 001', contextWindow: 2048n, maxOutputTokens: 1n, inputModalities: [], capabilities: ['embeddings'], refuses: [] },
     ]);
     // What makes pictures, or something else again, is there too, and can do nothing that is asked for here.
     expect(models.filter(({ model }) => ['imagen-4.0-generate-001', 'aqa'].includes(model)).map(({ capabilities }) => capabilities)).toEqual([[], []]);

@@ -215,7 +215,7 @@ test('the models of groq are those that are active, with their limits', async ()
   ];
   await using mock = await mockUpstream({ body: JSON.stringify({ object: 'list', data: list }) });
   const models = await groq.listModels({ instance: { name: 'groq', baseUrl: mock.url, settings: {} }, key: 'gsk_1' }, { signal: AbortSignal.timeout(15_000) });
-  expect(models).toEqual([{ model: 'openai/gpt-oss-120b', displayName: '', contextWindow: 131_072n, maxOutputTokens: 65_536n, inputModalities: [], capabilities: [] }]);
+  expect(models).toEqual([{ model: 'openai/gpt-oss-120b', displayName: '', contextWindow: 131_072n, maxOutputTokens: 65_536n, inputModalities: [], capabilities: [], refuses: [] }]);
 });
 
 test('groq claims no model, reads its key from the environment, and bills what was cancelled', () => {

@@ -247,8 +247,8 @@ test('the models of mistral are those that chat, and those that make vectors', a
   await using mock = await mockUpstream({ body: JSON.stringify({ object: 'list', data: list }) });
   const models = await mistral.listModels({ instance: { name: 'mistral', baseUrl: mock.url, settings: {} }, key: 'k' }, { signal: signal() });
   expect(models).toEqual([
-    { model: 'mistral-small-latest', displayName: '', contextWindow: 131_072n, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: ['tools', 'reasoning'] },
-    { model: 'mistral-embed', displayName: '', contextWindow: 8192n, maxOutputTokens: undefined, inputModalities: [], capabilities: ['embeddings'] },
+    { model: 'mistral-small-latest', displayName: '', contextWindow: 131_072n, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: ['tools', 'reasoning'], refuses: [] },
+    { model: 'mistral-embed', displayName: '', contextWindow: 8192n, maxOutputTokens: undefined, inputModalities: [], capabilities: ['embeddings'], refuses: [] },
   ]);
 });
 

@@ -156,10 +156,10 @@ describe('a server of Ollama', () => {
   test('lists its models with what its list says of them, in one question', async () => {
     await using mock = await mockUpstream(providerFixture('ollama/models.json'));
     expect(await ollama.listModels({ instance: instanceAt(mock.url), key: '' }, { signal: signal() })).toEqual([
-      { model: 'llama3.2:3b', displayName: '', contextWindow: 131_072n, inputModalities: ['text'], capabilities: ['json_schema', 'tools'] },
-      { model: 'gemma3:4b', displayName: '', contextWindow: undefined, inputModalities: ['text', 'image'], capabilities: ['json_schema', 'reasoning'] },
-      { model: 'nomic-embed-text:latest', displayName: '', contextWindow: undefined, inputModalities: ['text'], capabilities: ['embeddings'] },
-      { model: 'old:latest', displayName: '', contextWindow: undefined, inputModalities: [], capabilities: [] },
+      { model: 'llama3.2:3b', displayName: '', contextWindow: 131_072n, inputModalities: ['text'], capabilities: ['json_schema', 'tools'], refuses: ['reasoning'] },
+      { model: 'gemma3:4b', displayName: '', contextWindow: undefined, inputModalities: ['text', 'image'], capabilities: ['json_schema', 'reasoning'], refuses: ['tools'] },
+      { model: 'nomic-embed-text:latest', displayName: '', contextWindow: undefined, inputModalities: ['text'], capabilities: ['embeddings'], refuses: [] },
+      { model: 'old:latest', displayName: '', contextWindow: undefined, inputModalities: [], capabilities: [], refuses: [] },
     ]);
     expect(mock.requests.map(({ method, path }) => `${method} ${path}`)).toEqual(['GET /api/tags']);
   });

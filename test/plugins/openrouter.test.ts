@@ -183,6 +183,6 @@ test('the models of openrouter come with limits and capabilities', async () => {
   await using mock = await mockUpstream({ body: JSON.stringify({ data: [entry] }) });
   const models = await openrouter.listModels({ instance: { name: 'openrouter', baseUrl: mock.url, settings: {} }, key: 'k' }, { signal: AbortSignal.timeout(15_000) });
   expect(models).toEqual([
-    { model: 'example/model', displayName: 'Example: Model', contextWindow: 200_000n, maxOutputTokens: 64_000n, inputModalities: ['text', 'image'], capabilities: ['tools', 'json_schema', 'reasoning'] },
+    { model: 'example/model', displayName: 'Example: Model', contextWindow: 200_000n, maxOutputTokens: 64_000n, inputModalities: ['text', 'image'], capabilities: ['tools', 'json_schema', 'reasoning'], refuses: [] },
   ]);
 });

@@ -76,6 +76,6 @@ test('the models of together are its chat models, from a bare list', async () =>
   await using mock = await mockUpstream({ body: JSON.stringify(list) });
   const models = await together.listModels({ instance: { name: 'together', baseUrl: mock.url, settings: {} }, key: 'k' }, { signal: AbortSignal.timeout(15_000) });
   expect(models).toEqual([
-    { model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo', displayName: 'Llama 3.3 70B', contextWindow: 131_072n, maxOutputTokens: undefined, inputModalities: [], capabilities: [] },
+    { model: 'meta-llama/Llama-3.3-70B-Instruct-Turbo', displayName: 'Llama 3.3 70B', contextWindow: 131_072n, maxOutputTokens: undefined, inputModalities: [], capabilities: [], refuses: [] },
   ]);
 });

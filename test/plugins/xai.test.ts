@@ -246,7 +246,7 @@ test('the models of xai are its language models, with what they read', async () 
   const list = [{ id: 'grok-4.3', fingerprint: 'fp_1', input_modalities: ['text', 'image'], output_modalities: ['text'], prompt_text_token_price: 20_000, aliases: ['grok-latest'] }];
   await using mock = await mockUpstream({ body: JSON.stringify({ models: list }) });
   const models = await xai.listModels({ instance: { name: 'xai', baseUrl: mock.url, settings: {} }, key: 'k' }, { signal: signal() });
-  expect(models).toEqual([{ model: 'grok-4.3', displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: [] }]);
+  expect(models).toEqual([{ model: 'grok-4.3', displayName: '', contextWindow: undefined, maxOutputTokens: undefined, inputModalities: ['text', 'image'], capabilities: [], refuses: [] }]);
   expect(mock.requests[0]?.path).toBe('/language-models');
 });
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { bundledCatalogue } from '../../src/daemon/usage/prices/bundled-catalogue.ts';
-import { catalogueOf, type Catalogue } from '../../src/daemon/usage/prices/catalogue.ts';
+import { bundledPriceList } from '../../src/daemon/usage/prices/bundled-price-list.ts';
+import { catalogueOf, type Catalogue, type CatalogueProvider } from '../../src/daemon/usage/prices/catalogue.ts';
 import { costOf } from '../../src/daemon/usage/prices/cost-of.ts';
 import type { Price } from '../../src/daemon/usage/prices/price.ts';
 import { Cost_Provenance, type Cost, type TokenUsage } from '../../src/gen/tollgate/v1/content.ts';
@@ -26,8 +26,8 @@ const ROOT = fileURLToPath(new URL('../../../shared/fixtures/prices/', import.me
 const isThere = existsSync(ROOT);
 const readJson = (name: string): unknown => JSON.parse(readFileSync(ROOT + name, 'utf8'));
 const cases: readonly PriceCase[] = isThere ? (readJson('usage-prices.json') as { cases: PriceCase[] }).cases : [];
-const list = isThere ? (readJson('genai-prices.data_slim.json') as { id: string }[]) : [];
-const named = catalogueOf('recorded', (name) => list.find(({ id }) => id === name));
+const list = isThere ? (readJson('genai-prices.data_slim.json') as CatalogueProvider[]) : [];
+const named = catalogueOf('recorded', list);
 
 /** The day of the prices, in the middle of the day: one provider is cheaper at night. */
 const AT = new Date('2026-08-21T12:00:00Z');
@@ -103,11 +103,11 @@ describe.skipIf(!isThere)('recorded usage', () => {
   });
 
   it.each(cases.filter((recorded) => NOT_IN_THE_SLIM_LIST.has(title(recorded))).map((recorded) => [title(recorded), recorded] as const))('of %s costs what the bundled list says', async (_title, recorded) => {
-    expect(costIn(await bundledCatalogue(), recorded)).toMatchObject({ expectedPicoUsd: wanted(recorded), highPicoUsd: wanted(recorded), provenance: Cost_Provenance.PRICED });
+    expect(costIn((await bundledPriceList()).catalogue, recorded)).toMatchObject({ expectedPicoUsd: wanted(recorded), highPicoUsd: wanted(recorded), provenance: Cost_Provenance.PRICED });
   });
 
   it.each(cases.filter((recorded) => WITHOUT_A_PRICE.has(title(recorded))).map((recorded) => [title(recorded), recorded] as const))('of %s has no known cost: a list without a price is not a price of 0', async (_title, recorded) => {
-    for (const catalogue of [named, await bundledCatalogue()]) expect(costIn(catalogue, recorded)).toEqual({ provenance: Cost_Provenance.UNKNOWN, priceVersion: '' });
+    for (const catalogue of [named, (await bundledPriceList()).catalogue]) expect(costIn(catalogue, recorded)).toEqual({ provenance: Cost_Provenance.UNKNOWN, priceVersion: '' });
   });
 
   it('costs what the provider itself says, where it says so', () => {

@@ -7,6 +7,8 @@ import type { CliHost } from './cli-host.ts';
 import type { Console } from './console.ts';
 import { formatMoney } from './money.ts';
 import { openOrStart } from './open-client.ts';
+import { paintFor, widthOf } from './paint.ts';
+import { USUAL_WIDTH, windowLines } from './quota-windows.ts';
 import { table } from './table.ts';
 
 export interface PlanOptions {
@@ -38,16 +40,18 @@ function rows(attempts: readonly PlannedAttempt[]): string[][] {
 /** Without words the route is planned for no prompt: what is asked matters only to the cost. */
 export async function plan(words: readonly string[], options: PlanOptions, host: CliHost, console: Console): Promise<number> {
   using tollgate = await openOrStart(host, console);
-  const attempts = await tollgate.planRoute({
+  const response = await tollgate.planRoute({
     model: options.model ?? '',
     messages: [...(options.system === undefined ? [] : [system(options.system)]), ...(words.length === 0 ? [] : [user(words.join(' '))])],
     maxOutputTokens: options.maxOutputTokens,
   });
   if (options.json === true) {
-    await console.out.write(`${console.safe(await canonicalJson('tollgate.v1.PlanRouteResponse', PlanRouteResponse.encode({ attempts })))}\n`);
+    await console.out.write(`${console.safe(await canonicalJson('tollgate.v1.PlanRouteResponse', PlanRouteResponse.encode(response)))}\n`);
     return exitCode.done;
   }
+  const { attempts, windowsAfter } = response;
   if (attempts.length > 0) await console.out.write(console.safe(await table(columns, rows(attempts))));
   if (attempts.every(({ reason }) => reason !== '')) console.say('Nobody would be asked.', 'yellow');
+  else if (windowsAfter.length > 0) await console.out.write(console.safe(`\nWhile it runs, of your limits:\n${windowLines(windowsAfter, widthOf(host, console) ?? USUAL_WIDTH, paintFor(host, console)).join('')}`));
   return exitCode.done;
 }

@@ -81,8 +81,20 @@ export function addUsageVerbs(program: Command, host: CliHost, console: Console,
     .argument('[generation-id]', 'as `usage watch` names it (default: the one that ended last)')
     .option('--json', 'one JSON object')
     .action(async (id, options) => end(await (await import('./why.ts')).why(id, options, host, console)));
-  program.command('prices').description('what a model costs')
-    .argument('<model>', 'as in generate')
+  addPrices(program, host, console, end);
+}
+
+function addPrices(program: Command, host: CliHost, console: Console, end: End): void {
+  const prices = program.command('prices').description('what a model costs; without a model, which price list is in force')
+    .argument('[model]', 'as in generate')
     .option('--json', 'one JSON object')
-    .action(async (model, options) => end(await (await import('./prices.ts')).prices(model, options, host, console)));
+    .action(async (model: string | undefined, options) => end(model === undefined ? await (await import('./price-list.ts')).showPriceList(options, host, console) : await (await import('./prices.ts')).prices(model, options, host, console)));
+  prices.command('update').description('let the daemon fetch the newest price list, once; the only time that it is fetched')
+    .option('--file <file>', 'take this list instead, on a machine without network; "-" is standard input')
+    .option('--allow-fewer', 'take it even when it has less than half of what ships')
+    .option('--json', 'one JSON object')
+    .action(async (_own, command: Command) => end(await (await import('./price-list.ts')).updatePriceList(command.optsWithGlobals(), host, console)));
+  prices.command('reset').description('go back to the price list that ships')
+    .option('--json', 'one JSON object')
+    .action(async (_own, command: Command) => end(await (await import('./price-list.ts')).resetPriceList(command.optsWithGlobals(), host, console)));
 }

@@ -3,7 +3,7 @@ import {
 } from '../../gen/tollgate/v1/access_service.ts';
 import {
   type DeepPartial, EmbedRequest, type EmbedResponse, GenerateRequest, GenerateServiceService, type GenerateResponse, ListModelsRequest,
-  type ListModelsResponse, type Model, PlanRouteRequest, type PlannedAttempt, ResumeGenerationRequest, type UnlistedProvider,
+  type ListModelsResponse, type Model, PlanRouteRequest, type PlanRouteResponse, ResumeGenerationRequest, type UnlistedProvider,
 } from '../../gen/tollgate/v1/generate_service.ts';
 import { type CallOptions, serverStream, unary } from './call.ts';
 import { type ConfigClient, createConfigClient } from './config-client.ts';
@@ -47,7 +47,7 @@ export interface Tollgate extends Disposable {
   /** Turns texts into vectors. `model` and `inputs` are needed. */
   embed(request: EmbedInput, options?: CallOptions): Promise<EmbedResponse>;
   /** Whom `generate` would ask while none answers, in order, and who would be passed over and why. Asks nobody. `messages` may be left out. */
-  planRoute(request: GenerateInput, options?: CallOptions): Promise<PlannedAttempt[]>;
+  planRoute(request: GenerateInput, options?: CallOptions): Promise<PlanRouteResponse>;
   /** All pages of models as one, with the providers that could not be asked. */
   listModels(filter?: ModelFilter, options?: CallOptions): Promise<Pick<ListModelsResponse, 'models' | 'unlistedProviders'>>;
   /** Whom this client's token stands for. */
@@ -116,7 +116,7 @@ export function createTollgate(connection: Connection): Tollgate {
       return createGeneration((signal) => resumed(ResumeGenerationRequest.fromPartial({ generationId, afterSeq }), { ...options, signal }), options.signal);
     },
     embed: (request, options) => unary(connection, GenerateServiceService.embed, EmbedRequest.fromPartial(request), options),
-    planRoute: async (request, options) => (await unary(connection, GenerateServiceService.planRoute, PlanRouteRequest.fromPartial({ request }), options)).attempts,
+    planRoute: (request, options) => unary(connection, GenerateServiceService.planRoute, PlanRouteRequest.fromPartial({ request }), options),
     listModels,
     whoAmI: (options) => unary(connection, AccessServiceService.whoAmI, {}, options),
     createToken: (request, options) => unary(connection, AccessServiceService.createToken, CreateTokenRequest.fromPartial(request), options),

@@ -1,6 +1,7 @@
 import {
-  type DeepPartial, ExportUsageRequest, Generation, type GetPriceResponse, type GetQuotaResponse, type GetSummaryResponse, type ImportUsageResponse, ListGenerationsRequest,
-  QueryUsageRequest, type QueryUsageResponse, type UsageFilter, UsageServiceService, WatchUsageRequest,
+  type DeepPartial, ExportUsageRequest, Generation, type GetPriceListResponse, type GetPriceResponse, type GetQuotaResponse, type GetSummaryResponse, type ImportUsageResponse, ListGenerationsRequest,
+  QueryUsageRequest, type QueryUsageResponse, type ResetPriceListResponse, UpdatePriceListRequest, type UpdatePriceListResponse, type UsageFilter, UsageServiceService,
+  WatchUsageRequest,
 } from '../../gen/tollgate/v1/usage_service.ts';
 import { type CallOptions, clientStream, serverStream, type StreamOptions, unary } from './call.ts';
 import type { Connection } from './connection.ts';
@@ -34,6 +35,12 @@ export interface UsageClient {
   quota(client?: string, options?: CallOptions): Promise<GetQuotaResponse>;
   /** What a model costs; as in `generate`. */
   price(model: string, options?: CallOptions): Promise<GetPriceResponse>;
+  /** Which price list is in force. */
+  priceList(options?: CallOptions): Promise<GetPriceListResponse>;
+  /** Takes another price list: `{ fetch: true }` lets the daemon fetch it, else `data` is it. In use when this resolves. Needs the scope `admin`. */
+  updatePriceList(request: DeepPartial<UpdatePriceListRequest>, options?: CallOptions): Promise<UpdatePriceListResponse>;
+  /** Goes back to the price list that ships. Needs the scope `admin`. */
+  resetPriceList(options?: CallOptions): Promise<ResetPriceListResponse>;
 }
 
 function needed(generation: Generation | undefined): Generation {
@@ -70,5 +77,8 @@ export function createUsageClient(connection: Connection): UsageClient {
     clear: async (before, options) => (await unary(connection, UsageServiceService.clearUsage, { before }, options)).clearedCount,
     quota: (client = '', options = {}) => unary(connection, UsageServiceService.getQuota, { client }, options),
     price: (model, options) => unary(connection, UsageServiceService.getPrice, { model }, options),
+    priceList: (options) => unary(connection, UsageServiceService.getPriceList, {}, options),
+    updatePriceList: (request, options) => unary(connection, UsageServiceService.updatePriceList, UpdatePriceListRequest.fromPartial(request), options),
+    resetPriceList: (options) => unary(connection, UsageServiceService.resetPriceList, {}, options),
   };
 }

@@ -1,5 +1,5 @@
 import { withBoundedFile } from '../files/bounded-file.ts';
-import { readText, send } from '../../plugins/kit/http.ts';
+import { fetchText } from '../fetch-text.ts';
 import { MAX_JWKS_BYTES, readJwks, type ExternalAlgorithm, type PublicKey } from './jwks.ts';
 
 /** An issuer's public keys, as they are now. */
@@ -42,19 +42,6 @@ function parse(text: string, algorithms: readonly ExternalAlgorithm[]): readonly
   return readJwks(json, algorithms);
 }
 
-async function fetchText(url: string): Promise<string> {
-  const exchange = await send({ method: 'GET', url, headers: { accept: 'application/jwk-set+json, application/json' }, signal: AbortSignal.timeout(FETCH_MS) });
-  try {
-    const answer = await exchange.answer();
-    if (answer.status !== 200) throw new Error(`HTTP ${answer.status}${answer.status >= 300 && answer.status < 400 ? '; redirects are not followed' : ''}`);
-    const text = await readText(answer, MAX_JWKS_BYTES);
-    if (text === undefined) throw new Error(`it is longer than ${MAX_JWKS_BYTES} bytes`);
-    return text;
-  } finally {
-    exchange.close();
-  }
-}
-
 /**
  * Keys from an address: fetched at the first use, again when they are 10 minutes old, and for an unknown key once a minute at most. While
  * they cannot be fetched, those before are used for a day.
@@ -70,7 +57,7 @@ export function jwksFromUrl(url: string, { algorithms, onProblem, clock = () => 
   const fetchKeys = async (): Promise<void> => {
     triedMs = clock();
     try {
-      const text = await fetchText(url);
+      const text = await fetchText({ url, accept: 'application/jwk-set+json, application/json', maxBytes: MAX_JWKS_BYTES, signal: AbortSignal.timeout(FETCH_MS) });
       const keys = text === current?.text ? current.keys : parse(text, algorithms);
       if (keys !== current?.keys) version++;
       current = { text, keys, fetchedMs: clock() };

@@ -20,6 +20,8 @@ export interface Config {
   readonly usage: UsageConfig;
   /** Prices that count before every list. */
   readonly prices: PriceOverrides;
+  /** Where `tollgate prices update` fetches the price list. Nothing else does. */
+  readonly priceListUrl: string;
 }
 
 export interface ListenConfig {
@@ -50,7 +52,7 @@ export interface RoutingConfig {
   /** Whether only providers on this machine may be asked, whatever a request says. */
   readonly localOnly: boolean;
   readonly maxAttempts: number;
-  /** Whether a provider that failed before any content may be asked again, within `maxAttempts`. */
+  /** Whether a provider that failed before any content may be asked again when no other is ready, within `maxAttempts`. */
   readonly retries: boolean;
   /** How work is spread: by provider instance, and by `instance/label` for its keys. */
   readonly weights: Readonly<Record<string, number>>;
@@ -85,7 +87,7 @@ export const DEFAULT_CONFIG: Config = {
     preferLocal: true,
     localOnly: false,
     maxAttempts: 3,
-    retries: false,
+    retries: true,
     weights: {},
     connectTimeoutMs: 5000,
     firstTokenTimeoutMs: 120_000,
@@ -98,4 +100,5 @@ export const DEFAULT_CONFIG: Config = {
   idleExitMs: 30 * 60_000,
   usage: DEFAULT_USAGE_CONFIG,
   prices: {},
+  priceListUrl: 'https://raw.githubusercontent.com/pydantic/genai-prices/main/prices/new_data/v2/data.json',
 };

@@ -2,17 +2,10 @@ import * as z from 'zod';
 import { SCOPES, TIERS } from '../access/caller.ts';
 import { EXTERNAL_ALGORITHMS } from '../access/jwks.ts';
 import { ISSUER } from '../access/token-claims.ts';
+import { isSafeAddress, SAFE_ADDRESS } from './is-safe-address.ts';
 import type { IssuerConfig } from './issuer-config.ts';
 
 const MAX_ISSUERS = 16;
-const LOOPBACK_HOST = /^(127(?:\.\d{1,3}){3}|localhost|\[::1\])$/;
-
-const isKeyAddress = (text: string): boolean => {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname, username, password, hash } = new URL(text);
-  return (protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOST.test(hostname))) && username === '' && password === '' && hash === '';
-};
-
 const text = (what: string) => z.string().min(1, `write ${what}`).max(1024);
 const claim = text("a claim's name");
 const scope = z.enum(SCOPES, `there is only ${SCOPES.join(', ')}`);
@@ -27,7 +20,7 @@ const issuer = z
     jwks_file: z.string().startsWith('/', 'write an absolute path').optional().describe('Its public keys as a JWKS; read again when it changes. Nobody else may write it.'),
     jwks_url: z
       .string()
-      .refine(isKeyAddress, 'write an https: address, or http: on loopback, without user, password and "#"')
+      .refine(isSafeAddress, SAFE_ADDRESS)
       .optional()
       .describe('Where its JWKS is fetched.'),
     algorithms: z.array(z.enum(EXTERNAL_ALGORITHMS, `there is only ${EXTERNAL_ALGORITHMS.join(', ')}`)).min(1).default(['RS256']).describe('How it signs.'),

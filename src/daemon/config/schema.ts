@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DEFAULT_CONFIG, type Config, type ProviderConfig } from './config.ts';
+import { isSafeAddress, SAFE_ADDRESS } from './is-safe-address.ts';
 import { pricesSchema } from './price-schema.ts';
 import { toUsageConfig, usageSections } from './usage-schema.ts';
 import { DURATION, parseDuration } from '../../duration.ts';
@@ -73,7 +74,7 @@ export const configSchema = z.strictObject({
       prefer_local: z.boolean().default(true),
       local_only: z.boolean().default(false),
       max_attempts: count(1, 16).default(3),
-      retries: z.boolean().default(false).describe('Whether a provider that failed before any content may be asked again, within max_attempts.'),
+      retries: z.boolean().default(DEFAULT_CONFIG.routing.retries).describe('Whether a provider that failed before any content may be asked again when no other is ready, within max_attempts. Set it to false where the callers repeat failed calls by themselves.'),
       weights: weightsSchema,
       connect_timeout: duration.default('5s'),
       first_token_timeout: duration.default('120s'),
@@ -102,6 +103,11 @@ export const configSchema = z.strictObject({
     .strictObject({ idle_exit: duration.nullable().default('30m').describe('How long a daemon that a client started by itself lives without a call. null is for ever.') })
     .prefault({}),
   prices: pricesSchema,
+  price_list_url: z
+    .string()
+    .refine(isSafeAddress, SAFE_ADDRESS)
+    .default(DEFAULT_CONFIG.priceListUrl)
+    .describe('Where `tollgate prices update` fetches the price list. It is asked for nothing else, and never by itself.'),
   ...usageSections,
 });
 
@@ -150,5 +156,6 @@ export function toConfig(file: ConfigFile): Config {
     idleExitMs: file.auto_start.idle_exit === null ? null : ms(file.auto_start.idle_exit),
     usage: toUsageConfig(file),
     prices: file.prices,
+    priceListUrl: file.price_list_url,
   };
 }

@@ -47,7 +47,8 @@ const adapter = (path: string, maxBytes: number): Adapter<object> => ({
   },
 });
 
-async function setAside(path: string): Promise<string> {
+/** Puts a file out of the way, under a name that says when. Throws a StartError. */
+export async function setAside(path: string): Promise<string> {
   const aside = `${path}.corrupt-${new Date().toISOString().replaceAll(':', '-')}`;
   try {
     await rename(path, aside);

@@ -4,7 +4,7 @@ import type { GenerateEvent } from '../routing/generation.ts';
 import type { Room } from '../routing/run-attempt.ts';
 import { EventBuffer } from './event-buffer.ts';
 import { eventWeight } from './event-weight.ts';
-import { splitDelta } from './split-delta.ts';
+import { splitDelta, textLength } from './split-delta.ts';
 import { StreamReader, type Write } from './stream-reader.ts';
 
 /** The longest text of one message: in UTF-8 well under a response's 1 MiB. */
@@ -106,7 +106,8 @@ export class GenerationStream {
 
   /** Takes the next event. Returns a promise when the readers must catch up first. */
   emit(event: GenerateEvent): Room {
-    for (const piece of splitDelta(event, MAX_TEXT)) this.#add(piece);
+    if (textLength(event) <= MAX_TEXT) this.#add(event);
+    else for (const piece of splitDelta(event, MAX_TEXT)) this.#add(piece);
     if (!this.#mustWait()) return undefined;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;

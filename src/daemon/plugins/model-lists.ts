@@ -12,6 +12,14 @@ interface Listed {
   readonly keyHash: string;
   readonly untilMs: number;
   readonly models: readonly ModelInfo[];
+  readonly byName: ReadonlyMap<string, ModelInfo>;
+}
+
+/** What a provider says of one of its models. */
+export interface KnownModel {
+  readonly info: ModelInfo;
+  /** Whether it said so lately, so that it can hardly have changed. */
+  readonly isFresh: boolean;
 }
 
 /** A provider may put the key that it was sent into any word of its answer. */
@@ -21,6 +29,7 @@ const withoutKey = (info: ModelInfo, key: string): ModelInfo => ({
   displayName: redact(info.displayName, key),
   inputModalities: info.inputModalities.map((word) => redact(word, key)),
   capabilities: info.capabilities.map((word) => redact(word, key)),
+  refuses: info.refuses.map((word) => redact(word, key)),
 });
 
 const hashOf = (key: string): string => createHash('sha256').update(key).digest('base64');
@@ -40,7 +49,16 @@ export class ModelLists {
     if (known !== undefined && known.keyHash === keyHash && performance.now() < known.untilMs) return known.models;
     const listed = await configured.provider.listModels({ instance: configured.instance, key: secret }, { signal });
     const models = listed.map((model) => withoutKey(model, secret));
-    this.#lists.set(configured, { keyHash, untilMs: performance.now() + FRESH_MS, models });
+    this.#lists.set(configured, { keyHash, untilMs: performance.now() + FRESH_MS, models, byName: new Map(models.map((info) => [info.model, info])) });
     return models;
+  }
+
+  /** What is known of a model without asking anybody: from the last list that somebody asked for, or from the plugin itself. */
+  known(configured: ProviderInstance, model: string): KnownModel | undefined {
+    const listed = this.#lists.get(configured);
+    const info = listed?.byName.get(model);
+    if (listed !== undefined && info !== undefined) return { info, isFresh: performance.now() < listed.untilMs };
+    const shipped = configured.provider.manifest.models.find((each) => each.model === model);
+    return shipped === undefined ? undefined : { info: shipped, isFresh: true };
   }
 }

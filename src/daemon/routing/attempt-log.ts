@@ -3,14 +3,14 @@ import { toDuration } from '../../duration.ts';
 import { ProviderError } from '../../plugins/provider.ts';
 import type { Failure } from '../failure.ts';
 import type { PlannedAttempt } from './plan-route.ts';
-import { isAbsent } from './provider-failure.ts';
+import { wasNotCalled } from './provider-failure.ts';
 
 /** What the provider had reported of an attempt that failed. */
 export const usageOf = (failure: Failure): TokenUsage | undefined => (failure.cause instanceof ProviderError ? failure.cause.usage : undefined);
 
 function outcomeOf(failure: Failure, planned: PlannedAttempt): Attempt_Outcome {
   if (failure.reason === 'CANCELLED' || failure.reason === 'DEADLINE') return Attempt_Outcome.CANCELLED;
-  return isAbsent(failure, planned) ? Attempt_Outcome.SKIPPED : Attempt_Outcome.FAILED;
+  return wasNotCalled(failure, planned) ? Attempt_Outcome.SKIPPED : Attempt_Outcome.FAILED;
 }
 
 /** An attempt that runs: it is ended once, and stays as it then is. */
@@ -20,13 +20,21 @@ export interface OpenAttempt {
   failed(failure: Failure): void;
 }
 
+/** One that was passed over, and why. */
+export interface Skip {
+  readonly planned: PlannedAttempt;
+  readonly why: Failure;
+}
+
 /** Every attempt and skip of a generation, in order. */
 export class AttemptLog {
   readonly entries: Attempt[] = [];
+  readonly skips: Skip[] = [];
   /** What the last provider reported. */
   usage: TokenUsage | undefined;
 
   skip(planned: PlannedAttempt, why: Failure): void {
+    this.skips.push({ planned, why });
     this.entries.push({ ...this.#entry(planned, ''), outcome: Attempt_Outcome.SKIPPED, reason: why.reason, message: why.message });
   }
 
@@ -44,7 +52,11 @@ export class AttemptLog {
     return {
       entry,
       succeeded: (usage) => close({ outcome: Attempt_Outcome.SUCCEEDED, usage }),
-      failed: (failure) => close({ outcome: outcomeOf(failure, planned), reason: failure.reason, message: failure.message, httpStatus: Number(failure.metadata['http_status'] ?? 0), usage: usageOf(failure) }),
+      failed: (failure) => {
+        const outcome = outcomeOf(failure, planned);
+        if (isOpen && outcome === Attempt_Outcome.SKIPPED) this.skips.push({ planned, why: failure });
+        close({ outcome, reason: failure.reason, message: failure.message, httpStatus: Number(failure.metadata['http_status'] ?? 0), usage: usageOf(failure) });
+      },
     };
   }
 

@@ -27,11 +27,11 @@ export interface Stretch {
  * Which part of the route may follow the failed attempt: the other keys of the same provider and model when it was the key's failure, and
  * the next providers and models where the route allows that. `failures` are those of this provider and model. Empty when nothing may.
  */
-export function followUp(route: Route, at: number, failures: readonly Failure[], isAbsent = false): Stretch {
+export function followUp(route: Route, at: number, failures: readonly Failure[], wasNotCalled = false): Stretch {
   const beyond = afterCandidate(route, at);
   const last = failures.at(-1);
   const isOfKey = last !== undefined && isOfTheKey(last);
   // What one key's failure allowed, the caller's own mistake, which came to light with the next key, ends.
   const mayPass = last !== undefined && (isOfKey || isRetryable(last)) && failures.some(isRetryable);
-  return { from: isOfKey && !isAbsent ? at + 1 : beyond, to: route.mayGoOn && mayPass ? route.attempts.length : beyond };
+  return { from: isOfKey && !wasNotCalled ? at + 1 : beyond, to: route.mayGoOn && mayPass ? route.attempts.length : beyond };
 }

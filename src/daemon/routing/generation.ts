@@ -32,7 +32,7 @@ export interface GenerationInput {
   readonly deadlineMs: number;
   readonly traffic: Traffic;
   /** The books of this generation; undefined when nobody can be called. */
-  readonly account: GenerationAccount | undefined;
+  readonly account?: GenerationAccount | undefined;
   /** Takes what the provider said of a key by answering, or by refusing it. */
   readonly judge: Secrets['judge'];
   readonly signal: AbortSignal;
@@ -144,7 +144,7 @@ export class Generation {
       if (!(outcome instanceof Failure)) return outcome;
       step = await this.#goOn(run, outcome);
     }
-    throw wholeFailure(this.#input.route, this.#log.entries, this.#walk.failures);
+    throw wholeFailure(this.#input.route, this.#log, this.#walk.failures);
   }
 
   /** What to do after a failure, told to the caller before any wait. */

@@ -21,7 +21,8 @@ export interface RouteRequest {
 /** Which rule put a provider and model on a route. */
 export type Because = 'asked' | 'alias' | 'fallback_models' | 'fallback_order';
 
-export type PlannedAttempt = Candidate & { readonly because?: Because } & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
+/** One attempt of a route, or why it is passed over; `isUnfit` when the provider is ready, and the request or what its caller may spend does not fit it. */
+export type PlannedAttempt = Candidate & { readonly because?: Because; readonly isUnfit?: true } & ({ readonly skip: Failure } | { readonly skip: undefined; readonly key: ProviderKey | undefined });
 
 export interface Route {
   /** One for each provider, model and key. */

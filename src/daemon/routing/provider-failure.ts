@@ -49,6 +49,11 @@ export function providerFailure(error: ProviderError, { instance, model }: Candi
   return new Failure(reason, `${instance.name}: ${error.message}`, { metadata, violations, retryAfterMs: error.retryAfterMs, cause: error });
 }
 
-/** Whether nobody listens at the address of a provider on this machine: it is passed over, as if it were not there. */
-export const isAbsent = (failure: Failure, { instance }: Candidate): boolean =>
-  instance.isLocal && failure.cause instanceof ProviderError && failure.cause.errorClass === ErrorClass.NETWORK && failure.cause.code === 'ECONNREFUSED';
+/** Whether nobody listens at the address of a provider on this machine. */
+const isAbsent = ({ errorClass, code }: ProviderError, { instance }: Candidate): boolean => instance.isLocal && errorClass === ErrorClass.NETWORK && code === 'ECONNREFUSED';
+
+/** Whether the plugin cannot honour a field of the request, and sent nothing. */
+export const isUnsupported = ({ cause }: Failure): boolean => cause instanceof ProviderError && cause.errorClass === ErrorClass.UNSUPPORTED && cause.httpStatus === undefined;
+
+/** Whether the provider was not called, which came to light only when it was to be: it is passed over like one that the plan passes over. */
+export const wasNotCalled = (failure: Failure, candidate: Candidate): boolean => isUnsupported(failure) || (failure.cause instanceof ProviderError && isAbsent(failure.cause, candidate));

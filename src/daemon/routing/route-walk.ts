@@ -4,7 +4,7 @@ import { chooseAttempt, coolingFailure, fits, healthKeyOf, type Choice, type Fit
 import { afterCandidate, followUp, isSameCandidate, type Stretch } from './follow-up.ts';
 import { FREE, healthId, isFree, type Standing, type Visit } from './health-book.ts';
 import type { PlannedAttempt, Route } from './plan-route.ts';
-import { isAbsent, isRetryable } from './provider-failure.ts';
+import { isRetryable, isUnsupported, wasNotCalled } from './provider-failure.ts';
 import { retryDelayMs } from './retry-delay.ts';
 import type { Traffic } from './traffic.ts';
 
@@ -41,6 +41,8 @@ interface Failed {
 export class RouteWalk {
   readonly #input: WalkInput;
   readonly #tried = new Set<number>();
+  /** Those that cannot take the request: not asked again, whatever they did before. */
+  readonly #unfit = new Set<number>();
   readonly #failed: Failed[] = [];
   readonly #visits = new Map<number, Visit>();
   /** The keys that this call has asked: what they said concerns it more than what others heard. */
@@ -53,7 +55,7 @@ export class RouteWalk {
     this.#input = input;
   }
 
-  /** The failures so far, those of providers that are not there left out. */
+  /** The failures so far, those of providers that were not called left out. */
   get failures(): readonly Failure[] {
     return this.#failed.map(({ failure }) => failure);
   }
@@ -94,15 +96,16 @@ export class RouteWalk {
    */
   async after(at: number, failure: Failure, allowance: Allowance): Promise<Step | undefined> {
     const { route, maxAttempts } = this.#input;
-    const absent = this.#isAbsent(at, failure);
-    if (absent) {
-      this.#leaveAbsent(at);
-      if (this.#failed.length === 0) return this.first(afterCandidate(route, at));
+    const uncalled = this.#isUncalled(at, failure);
+    if (uncalled) {
+      this.#leaveUncalled(at, failure);
+      // When nobody is left behind it, one that was passed over because it cools down may be the only one.
+      if (this.#failed.length === 0) return (await this.first(afterCandidate(route, at))) ?? this.first();
     } else {
       this.#failed.push({ at, failure });
     }
     if (allowance === 'nothing' || this.#made >= maxAttempts) return this.#end(at, failure);
-    const stretch = followUp(route, at, absent ? this.failures : this.#failuresLike(at), absent);
+    const stretch = followUp(route, at, uncalled ? this.failures : this.#failuresLike(at), uncalled);
     const next = this.#choose(stretch, true);
     const taken = next !== undefined && 'take' in next ? next : undefined;
     if (taken?.isCooling === false) return this.#moveOn(at, failure, taken.take);
@@ -126,7 +129,7 @@ export class RouteWalk {
 
   /** An attempt failed while another one goes on. */
   failedBeside(at: number, failure: Failure): void {
-    if (this.#isAbsent(at, failure)) return this.#leaveAbsent(at);
+    if (this.#isUncalled(at, failure)) return this.#leaveUncalled(at, failure);
     this.#failed.push({ at, failure });
     this.#leave(at, failure);
   }
@@ -155,24 +158,29 @@ export class RouteWalk {
     return this.#failed.findLast((failed) => failed.at === at)?.failure;
   }
 
-  /** Whoever is not there was not called: only what it did before counts. */
-  #leaveAbsent(at: number): void {
+  /** Only what it did before counts. */
+  #leaveUncalled(at: number, failure: Failure): void {
     this.#made--;
+    for (const [other, planned] of this.#input.route.attempts.entries()) {
+      if (!this.#isSame(at, planned)) continue;
+      this.#tried.add(other);
+      if (isUnsupported(failure)) this.#unfit.add(other);
+    }
     this.#leave(at, this.#lastFailureOf(at));
   }
 
-  #isAbsent(at: number, failure: Failure): boolean {
+  #isUncalled(at: number, failure: Failure): boolean {
     const planned = this.#input.route.attempts[at];
-    return planned !== undefined && isAbsent(failure, planned);
+    return planned !== undefined && wasNotCalled(failure, planned);
+  }
+
+  #isSame(at: number, other: PlannedAttempt | undefined): boolean {
+    const planned = this.#input.route.attempts[at];
+    return planned !== undefined && other !== undefined && isSameCandidate(planned, other);
   }
 
   #failuresLike(at: number): readonly Failure[] {
-    const { attempts } = this.#input.route;
-    const isLike = (other: number): boolean => {
-      const [one, two] = [attempts[at], attempts[other]];
-      return one !== undefined && two !== undefined && isSameCandidate(one, two);
-    };
-    return this.#failed.filter((failed) => isLike(failed.at)).map(({ failure }) => failure);
+    return this.#failed.filter((failed) => this.#isSame(at, this.#input.route.attempts[failed.at])).map(({ failure }) => failure);
   }
 
   #standing(planned: FitAttempt): Standing {
@@ -220,7 +228,7 @@ export class RouteWalk {
     const { clock, random, retryBudget, health } = traffic;
     const last = this.#failed.at(-1);
     const planned = last === undefined ? undefined : route.attempts[last.at];
-    if (!retries || last === undefined || planned === undefined || !fits(planned)) return undefined;
+    if (!retries || last === undefined || this.#unfit.has(last.at) || planned === undefined || !fits(planned)) return undefined;
     const waitMs = retryDelayMs(last.failure, this.#failed.filter(({ at }) => at === last.at).length - 1, random());
     if (waitMs === undefined || clock.monotonicMs() + waitMs >= deadlineMs || !retryBudget.take(planned.instance.name)) return undefined;
     if (!this.#visits.has(last.at)) this.#visits.set(last.at, health.begin(healthKeyOf(planned)));

@@ -30,12 +30,12 @@ function checkSize(count: number, dimensions: number): void {
 }
 
 /** Turns texts into vectors: checks, asks one provider, and keeps the answer within what a response may hold. */
-export async function embed(request: EmbedRequest, plan: (model: string) => Promise<Pick<EmbedInput, 'route' | 'maxAttempts' | 'judge' | 'account'>>, { caller, log, signal }: CallScope): Promise<EmbedResponse> {
+export async function embed(request: EmbedRequest, plan: (model: string) => Promise<Omit<EmbedInput, 'request' | 'signal' | 'deadlineMs'>>, { caller, log, signal, deadlineMs }: CallScope): Promise<EmbedResponse> {
   checkEmbedRequest(request);
   // What is known to be too much is refused before it costs anything.
   if (request.dimensions !== undefined) checkSize(request.inputs.length, request.dimensions);
   const startMs = performance.now();
-  const { response, provider, model, cost } = await runEmbed({ request, signal, ...(await plan(request.model)) });
+  const { response, provider, model, cost } = await runEmbed({ request, signal, deadlineMs, ...(await plan(request.model)) });
   checkSize(response.vectors.length, response.vectors[0]?.values.length ?? 0);
   log.info({ rpc: 'Embed', client: caller.client, provider, model, inputs: request.inputs.length, ms: Math.round(performance.now() - startMs) }, 'embedded');
   return {

@@ -12,15 +12,19 @@ import type { KeyRing } from '../keys/key-ring.ts';
 import { ModelLists } from '../plugins/model-lists.ts';
 import type { Registry } from '../plugins/registry.ts';
 import type { AttemptLimits } from '../routing/attempt-clock.ts';
+import { fits } from '../routing/choose-attempt.ts';
+import { embedRoute } from '../routing/embed-route.ts';
 import { Generation } from '../routing/generation.ts';
 import { planRoute, type Route, type RouteRequest } from '../routing/plan-route.ts';
 import { readinessOf } from '../routing/readiness.ts';
 import type { GenerationAccount } from '../usage/generation-account.ts';
 import type { Usage } from '../usage/open-usage.ts';
-import { embedSize, generateSize } from '../usage/prices/request-size.ts';
+import { embedSize, generateSize, type RequestSize } from '../usage/prices/request-size.ts';
+import { needsOf } from '../routing/request-needs.ts';
 import { spreadRoute } from '../routing/spread-route.ts';
 import type { Traffic } from '../routing/traffic.ts';
 import { withinCost } from '../routing/within-cost.ts';
+import { withinModels } from '../routing/within-models.ts';
 import type { Admission } from './admission.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import { durationMs } from '../../duration.ts';
@@ -68,19 +72,23 @@ export function generateService({ config, registry, secrets, admission, usage, t
   const plan = (request: RouteRequest, snapshot: Config, caller: Caller): Promise<Route> =>
     planRoute(request, { config: snapshot, registry: registry(), caller, readiness: (instance) => readinessOf(instance, secrets) });
 
-  const routeOf = async (request: GenerateRequest, snapshot: Config, caller: Caller): Promise<Route> => {
+  const routeOf = async (request: GenerateRequest, size: RequestSize, snapshot: Config, caller: Caller): Promise<Route> => {
     const { fallbackModels = [], allowFallback, localOnly = false, maxCostPicoUsd } = request.routing ?? {};
     const planned = await plan({ model: request.model, fallbackModels, allowFallback, localOnly }, snapshot, caller);
     const isAlias = Object.hasOwn(snapshot.aliases, request.model === '' ? snapshot.defaultModel : request.model);
-    const route = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
-    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, request, await usage.prices());
+    const spread = spreadRoute(planned, snapshot.routing.weights, { client: caller.client, labels: request.labels }, isAlias);
+    const needs = needsOf(request, size);
+    if (needs === undefined && maxCostPicoUsd === undefined) return spread;
+    const prices = await usage.prices();
+    const route = needs === undefined ? spread : withinModels(spread, needs, { known: ({ instance, model }) => lists.known(instance, model), listedWindow: (candidate) => prices.contextWindowOf(candidate) });
+    return maxCostPicoUsd === undefined ? route : withinCost(route, maxCostPicoUsd, { size, maxOutputTokens: request.maxOutputTokens }, prices);
   };
 
   /** Where nobody can be called there is nothing to write down. */
-  const accountFor = (generationId: string, request: GenerateRequest, route: Route, caller: Caller): Promise<GenerationAccount> | undefined => {
-    if (route.attempts.every(({ skip }) => skip !== undefined)) return undefined;
+  const accountFor = async (generationId: string, request: GenerateRequest, size: RequestSize, route: Route, caller: Caller): Promise<{ readonly route: Route; readonly account?: GenerationAccount }> => {
+    if (!route.attempts.some(fits)) return { route };
     const { model, labels, maxOutputTokens } = request;
-    return usage.accountFor({ generationId, caller, model, labels, route, size: generateSize(request), maxOutputTokens, isEmbedding: false });
+    return usage.accountFor({ generationId, caller, model, labels, route, size, maxOutputTokens, isEmbedding: false });
   };
 
   /** Does a generation, whoever reads it. */
@@ -88,13 +96,14 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const startMs = performance.now();
     const spent = (): number => Math.round(performance.now() - startMs);
     const snapshot = config();
-    const route = await routeOf(request, snapshot, caller);
+    const size = generateSize(request);
+    const planned = await routeOf(request, size, snapshot, caller);
     stream.onRead(await admission.enter(caller.client, stream.signal));
     const id = `gen_${randomUUID()}`;
     stream.id = id;
     let generation: Generation | undefined;
     try {
-      const account = await accountFor(id, request, route, caller);
+      const { route, account } = await accountFor(id, request, size, planned, caller);
       generation = new Generation({ id, account, request, route, limits: limitsOf(snapshot, request.routing), maxAttempts: snapshot.routing.maxAttempts, retries: snapshot.routing.retries, deadlineMs, traffic, judge, signal: stream.signal, emit: (event) => stream.emit(event) });
       const done = await generation.run();
       const [input, output] = [done.usage?.inputTokens, done.usage?.outputTokens].map((tokens) => (tokens === undefined ? undefined : Number(tokens)));
@@ -123,9 +132,11 @@ export function generateService({ config, registry, secrets, admission, usage, t
     const snapshot = config();
     const { caller } = scope;
     const planEmbed = async (model: string) => {
-      const route = await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller);
-      const account = (generationId: string) => usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true });
-      return { route, maxAttempts: snapshot.routing.maxAttempts, judge, account };
+      const route = embedRoute(await plan({ model, fallbackModels: [], allowFallback: false, localOnly: false }, snapshot, caller));
+      const account = async (generationId: string) =>
+        route.attempts.some(fits) ? (await usage.accountFor({ generationId, caller, model, labels: request.labels, route, size: embedSize(request), maxOutputTokens: undefined, isEmbedding: true })).account : undefined;
+      const { maxAttempts, retries } = snapshot.routing;
+      return { route, maxAttempts, retries, traffic, judge, account };
     };
     return embed(request, planEmbed, scope);
   };

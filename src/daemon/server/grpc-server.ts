@@ -13,6 +13,7 @@ import type { CallGate } from './call-gate.ts';
 import { GENERATE_MS, generateService, type GenerateServiceParts } from './generate-service.ts';
 import { configService, type ConfigServiceParts } from './config-service.ts';
 import { EMBED_MS } from './embed.ts';
+import { encodeResponse } from './encode-response.ts';
 import { HEALTH_SERVICE, REFLECTION_ALPHA_SERVICE, REFLECTION_SERVICE } from './foreign-services.ts';
 import { healthService } from './health-service.ts';
 import { KEYS_MS, keysService, type KeysServiceParts } from './keys-service.ts';
@@ -68,7 +69,7 @@ export function grpcServer(parts: GrpcServerParts): GrpcServer {
   const healthy = healthService(names);
   const services: readonly (readonly [ServiceDefinition, UntypedServiceImplementation])[] = [
     [
-      { generate: tolerant(GenerateServiceService.generate, GENERATE_SHAPE), resumeGeneration: tolerant(GenerateServiceService.resumeGeneration), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed), planRoute: tolerant(GenerateServiceService.planRoute, { 1: GENERATE_SHAPE }) },
+      { generate: { ...tolerant(GenerateServiceService.generate, GENERATE_SHAPE), responseSerialize: encodeResponse }, resumeGeneration: tolerant(GenerateServiceService.resumeGeneration), listModels: tolerant(GenerateServiceService.listModels), embed: tolerant(GenerateServiceService.embed), planRoute: tolerant(GenerateServiceService.planRoute, { 1: GENERATE_SHAPE }) },
       { generate: serverStream(serving, GENERATE_MS, generate.generate), resumeGeneration: serverStream(serving, GENERATE_MS, generate.resumeGeneration), listModels: unary(serving, generate.listModels), embed: unary(serving, generate.embed, EMBED_MS), planRoute: unary(serving, generate.planRoute) },
     ],
     [

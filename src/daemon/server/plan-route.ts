@@ -7,18 +7,20 @@ import { fits } from '../routing/choose-attempt.ts';
 import { isSameCandidate } from '../routing/follow-up.ts';
 import type { Route } from '../routing/plan-route.ts';
 import type { Traffic } from '../routing/traffic.ts';
+import { withinPlugins } from '../routing/within-plugins.ts';
 import { walkPlan } from '../routing/walk-plan.ts';
 import { costBounds, type CostBound } from '../routing/within-cost.ts';
 import type { Usage } from '../usage/open-usage.ts';
+import { generateSize, type RequestSize } from '../usage/prices/request-size.ts';
 import { checkGenerateRequest } from './check-generate-request.ts';
 import type { CallScope } from './serve.ts';
 
 export interface PlanRouteParts {
   readonly config: () => Config;
-  readonly usage: Pick<Usage, 'prices'>;
+  readonly usage: Pick<Usage, 'prices' | 'foresee'>;
   readonly traffic: Traffic;
   /** The route that Generate goes along. */
-  readonly routeOf: (request: GenerateRequest, config: Config, caller: Caller) => Promise<Route>;
+  readonly routeOf: (request: GenerateRequest, size: RequestSize, config: Config, caller: Caller) => Promise<Route>;
 }
 
 function costAtMost({ price, picoUsd }: CostBound): Cost {
@@ -34,8 +36,11 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
     if (request === undefined) throw invalidRequest([{ field: 'request', description: 'is needed: what would be asked' }]);
     checkGenerateRequest(request, false);
     const snapshot = config();
-    const boundOf = costBounds(request, await usage.prices());
-    const foreseen = walkPlan(await routeOf(request, snapshot, caller), snapshot.routing.maxAttempts, traffic);
+    const { model, maxOutputTokens } = request;
+    const size = generateSize(request);
+    const boundOf = costBounds({ size, maxOutputTokens }, await usage.prices());
+    const { route, windowsAfter } = await usage.foresee({ caller, model, route: withinPlugins(await routeOf(request, size, snapshot, caller), request), size, maxOutputTokens, isEmbedding: false });
+    const foreseen = walkPlan(route, snapshot.routing.maxAttempts, traffic);
     const attempts = foreseen.map(({ planned, skip }, at) => {
       const before = foreseen[at - 1]?.planned;
       const isFurtherKey = before !== undefined && isSameCandidate(before, planned);
@@ -49,6 +54,6 @@ export function planRouteRpc({ config, usage, traffic, routeOf }: PlanRouteParts
         because: isFurtherKey ? 'key' : (planned.because ?? ''),
       };
     });
-    return { attempts };
+    return { attempts, windowsAfter: [...windowsAfter] };
   };
 }

@@ -6,6 +6,9 @@ import type { usageService } from './usage-service.ts';
 /** How long an export or an import may take when its caller sets no deadline: a person may read an export page by page. */
 const WHOLE_MS = 60 * 60_000;
 
+/** How long a price list may take to come, to be checked and to be kept, when its caller sets no deadline. */
+const FETCH_MS = 60_000;
+
 /** Far more than an imported generation may have: several of them wait to be taken in. */
 const MAX_IMPORT_BYTES = 1024 * 1024;
 
@@ -23,6 +26,9 @@ export function usageRpcs(serving: Serving, usage: ReturnType<typeof usageServic
       clearUsage: tolerant(UsageServiceService.clearUsage),
       getQuota: tolerant(UsageServiceService.getQuota),
       getPrice: tolerant(UsageServiceService.getPrice),
+      getPriceList: tolerant(UsageServiceService.getPriceList),
+      updatePriceList: tolerant(UsageServiceService.updatePriceList),
+      resetPriceList: tolerant(UsageServiceService.resetPriceList),
     },
     {
       getSummary: unary(serving, usage.getSummary),
@@ -35,6 +41,9 @@ export function usageRpcs(serving: Serving, usage: ReturnType<typeof usageServic
       clearUsage: unary(serving, usage.clearUsage),
       getQuota: unary(serving, usage.getQuota),
       getPrice: unary(serving, usage.getPrice),
+      getPriceList: unary(serving, usage.getPriceList),
+      updatePriceList: unary(serving, usage.updatePriceList, FETCH_MS),
+      resetPriceList: unary(serving, usage.resetPriceList),
     },
   ];
 }

@@ -6,6 +6,7 @@ import {
 } from '../../gen/tollgate/v1/usage_service.ts';
 import { CLIENT_NAME } from '../access/caller.ts';
 import { Failure } from '../failure.ts';
+import type { PriceLists } from '../usage/prices/price-lists.ts';
 import type { UsageBook } from '../usage/usage-book.ts';
 import { abortAtExpiry } from './abort-at-expiry.ts';
 import { checkFilter, checkSpan, checkTime } from './check-usage-request.ts';
@@ -13,6 +14,7 @@ import { fitting } from './fit-response.ts';
 import { getPrice, type GetPriceParts } from './get-price.ts';
 import { importGenerations } from './import-generations.ts';
 import { listPage } from './list-page.ts';
+import { priceListRpcs } from './price-list-rpcs.ts';
 import type { CallScope, Decoded } from './serve.ts';
 import { checkMaySee, visibleTo } from './usage-scope.ts';
 import { Violations } from './violations.ts';
@@ -20,6 +22,7 @@ import { writeStream } from './write-stream.ts';
 
 export interface UsageServiceParts extends GetPriceParts {
   readonly book: UsageBook;
+  readonly priceLists: PriceLists;
 }
 
 /** Throws REQUEST_INVALID when `check` notes anything. */
@@ -123,6 +126,7 @@ export function usageService(parts: UsageServiceParts) {
     clearUsage,
     getQuota,
     getPrice: (request: GetPriceRequest): GetPriceResponse | Promise<GetPriceResponse> => getPrice(request, parts),
+    ...priceListRpcs(parts.priceLists),
     stop: (): void => stopping.abort(new Failure('SHUTTING_DOWN', 'the daemon is stopping; try again in a moment')),
   };
 }

@@ -89,8 +89,16 @@ const calendars = new Map<string, Calendar>();
 /** More zones than there are cannot be asked for; one that is spelled in many ways could. */
 const MAX_CALENDARS = 1000;
 
-/** The zone that this machine is set to. */
-export const localZone = (): string => new Intl.DateTimeFormat().resolvedOptions().timeZone;
+/** How long the machine's zone is taken for what it was: to ask for it takes longer than all else that a reservation does. */
+const ZONE_MS = 60_000;
+let local: { readonly zone: string; readonly untilMs: number } | undefined;
+
+/** The zone that this machine is set to; another one is noticed within a minute. */
+export function localZone(): string {
+  const nowMs = performance.now();
+  if (local === undefined || nowMs >= local.untilMs) local = { zone: new Intl.DateTimeFormat().resolvedOptions().timeZone, untilMs: nowMs + ZONE_MS };
+  return local.zone;
+}
 
 /** The calendar of an IANA time zone; undefined when there is no such zone. */
 export function calendarOf(zone: string): Calendar | undefined {

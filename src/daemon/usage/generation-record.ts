@@ -10,7 +10,15 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 export const amountOf = (value: unknown): bigint | undefined => (typeof value === 'string' && /^-?\d{1,40}$/.test(value) ? BigInt(value) : undefined);
 const numberOf = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
 const dateOf = (value: unknown): Date | undefined => (typeof value === 'number' && Math.abs(value) <= 8.64e15 ? new Date(value) : undefined);
-const oneOf = <T extends number>(values: Readonly<Record<string, T>>, fallback: T, value: unknown): T => Object.values(values).find((each) => each === value) ?? fallback;
+/** Made once for each enum: a start after a crash reads a million of them. */
+const readerOf = <T extends number>(values: Readonly<Record<string, T>>, fallback: T): ((value: unknown) => T) => {
+  const known = new Map<unknown, T>(Object.values(values).map((each) => [each, each]));
+  return (value) => known.get(value) ?? fallback;
+};
+const readProvenance = readerOf(Cost_Provenance, Cost_Provenance.UNSPECIFIED);
+const readOutcome = readerOf(Attempt_Outcome, Attempt_Outcome.UNSPECIFIED);
+const readFinishReason = readerOf(FinishReason, FinishReason.UNSPECIFIED);
+const readUsageSource = readerOf(UsageSource, UsageSource.UNSPECIFIED);
 export const textsOf = (value: unknown): Record<string, string> => (isObject(value) ? Object.fromEntries(Object.entries(value).map(([name, text]) => [name, textOf(text)])) : {});
 const listOf = (value: unknown): readonly Json[] => (Array.isArray(value) ? value.filter(isObject) : []);
 
@@ -43,7 +51,13 @@ function writeUsage(usage: TokenUsage | undefined): Json | undefined {
 }
 
 function readUsage(json: unknown): TokenUsage | undefined {
-  return isObject(json) ? Object.fromEntries(NAMES.flatMap(([field, name]) => (amountOf(json[name]) === undefined ? [] : [[field, amountOf(json[name])]]))) : undefined;
+  if (!isObject(json)) return undefined;
+  const usage: TokenUsage = {};
+  for (const [field, name] of NAMES) {
+    const amount = amountOf(json[name]);
+    if (amount !== undefined) usage[field] = amount;
+  }
+  return usage;
 }
 
 const decimal = (amount: bigint | undefined): string | undefined => (amount === undefined ? undefined : String(amount));
@@ -59,7 +73,7 @@ const readCost = (json: unknown): Cost | undefined =>
         expectedPicoUsd: amountOf(json['expected_pico_usd']),
         lowPicoUsd: amountOf(json['low_pico_usd']),
         highPicoUsd: amountOf(json['high_pico_usd']),
-        provenance: oneOf(Cost_Provenance, Cost_Provenance.UNSPECIFIED, json['provenance']),
+        provenance: readProvenance(json['provenance']),
         priceVersion: textOf(json['price_version']),
       }
     : undefined;
@@ -93,7 +107,7 @@ const readAttempt = (json: Json): Attempt => ({
   provider: textOf(json['provider']),
   model: textOf(json['model']),
   keyLabel: textOf(json['key_label']),
-  outcome: oneOf(Attempt_Outcome, Attempt_Outcome.UNSPECIFIED, json['outcome']),
+  outcome: readOutcome(json['outcome']),
   reason: textOf(json['reason']),
   message: textOf(json['message']),
   httpStatus: numberOf(json['http_status']),
@@ -133,10 +147,10 @@ export const readGeneration = (generationId: string, settledMs: number, json: Js
   startTime: dateOf(json['start_time']),
   duration: readSpan(json['duration_ms']),
   timeToFirstToken: readSpan(json['time_to_first_token_ms']),
-  finishReason: oneOf(FinishReason, FinishReason.UNSPECIFIED, json['finish_reason']),
+  finishReason: readFinishReason(json['finish_reason']),
   statusReason: textOf(json['status_reason']),
   usage: readUsage(json['usage']),
-  usageSource: oneOf(UsageSource, UsageSource.UNSPECIFIED, json['usage_source']),
+  usageSource: readUsageSource(json['usage_source']),
   cost: readCost(json['cost']),
   attempts: listOf(json['attempts']).map(readAttempt),
   labels: textsOf(json['labels']),

@@ -1,6 +1,7 @@
 import type { Attempt, Cost, FinishReason, TokenUsage } from '../../gen/tollgate/v1/content.ts';
 import type { UsageSource } from '../../gen/tollgate/v1/usage_service.ts';
 import type { Tier } from '../access/caller.ts';
+import type { Failure } from '../failure.ts';
 
 /** Who asks for what: what is known before anybody is called. */
 export interface ReserveRequest {
@@ -12,6 +13,11 @@ export interface ReserveRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly embedding: boolean;
   readonly bound: UpperBound;
+  /**
+   * What each planned attempt comes to by itself. Those that the client's limits do not allow are passed over while others are left, and only the dearest of these is
+   * held. Default: one, which is `bound`.
+   */
+  readonly candidates?: readonly UpperBound[];
 }
 
 /** The most that a call can come to, at the dearest of its planned attempts. */
@@ -50,6 +56,8 @@ export interface Budget {
 /** A reservation that is open: exactly one of `settle` and `void` ends it. */
 export interface OpenGeneration {
   readonly budget: Budget;
+  /** Of each candidate, why the client's limits do not allow it; undefined where they do. */
+  readonly refusals: readonly (Failure | undefined)[];
   /** Resolves when the reservation is on the disk; rejects with JOURNAL_UNAVAILABLE. */
   readonly reserved: Promise<void>;
   /** A provider is about to be called. Durable, and so is the reservation, when it resolves; nothing may be sent before. Throws JOURNAL_UNAVAILABLE. */
@@ -65,8 +73,8 @@ export interface OpenGeneration {
 /** The books: reserve → settle, on a journal that is the truth. */
 export interface Ledger {
   /**
-   * Holds the upper bound in every window of client and tier in one step. Throws QUOTA_EXCEEDED or BUDGET_EXCEEDED with an
-   * UpgradePrompt, or TIER_TOO_LOW. On its way to the disk when it returns: `attempt` waits for that.
+   * Sees which candidates the windows of client and tier allow, and holds the dearest of them in each window, in one step. Throws QUOTA_EXCEEDED or
+   * BUDGET_EXCEEDED with an UpgradePrompt when they allow none. On its way to the disk when it returns: `attempt` waits for that.
    */
   reserve(request: ReserveRequest): Promise<OpenGeneration>;
 }

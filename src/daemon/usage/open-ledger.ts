@@ -16,7 +16,7 @@ import { idMark, knownIds } from './known-ids.ts';
 import type { Ledger } from './ledger.ts';
 import { exportGenerations, findGeneration, listGenerations } from './list-generations.ts';
 import { queryUsage } from './query-usage.ts';
-import { quotaDesk } from './quota-desk.ts';
+import { quotaDesk, type Foresight, type QuotaQuestion } from './quota-desk.ts';
 import { recentGenerations } from './recent-generations.ts';
 import { recorder, type Recorder } from './recorder.ts';
 import { reservations } from './reserve.ts';
@@ -49,6 +49,8 @@ export interface LedgerOptions {
 }
 
 export interface OpenLedger extends Ledger, UsageBook {
+  /** What `reserve` would do. Reserves nothing. */
+  foresee(question: QuotaQuestion): Foresight;
   /** Reservations without an end. */
   readonly openCount: number;
   /** Generations that came to more than they had reserved. */
@@ -121,6 +123,8 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const snapshot = await openSnapshot({ file: options.snapshotFile, calendar, labelNames, clock, log });
   const state = await fold(journal, snapshot, () => emptyState(calendar, labelNames), log);
   const launch = state.position;
+  // What took long to read is not read again at the next start.
+  if (snapshot.initial === undefined && state.position !== undefined) snapshot.changed(state);
   const records = recorder(journal, state);
   let isTrusted = true;
   let week = weekOf(journal.segments.at(-1)?.newest ?? clock.now());
@@ -194,6 +198,7 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
       return state.overruns;
     },
     reserve: (request) => ledger.reserve(request),
+    foresee: (question) => desk.foresee(question, now()),
     summary: (timeZone, who) => summarize(sources, timeZone, who, now()),
     query: (query, who) => queryUsage(sources, query, who, now()),
     list: (filter, page, who) => listGenerations(sources, recent, filter, page, who),

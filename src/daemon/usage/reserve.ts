@@ -67,7 +67,7 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
   };
 
   /** `reserved` is when the reservation is on the disk. */
-  const open = (request: ReserveRequest, place: Place<Live>, budget: OpenGeneration['budget'], reserved: Promise<void>): OpenGeneration => {
+  const open = (request: ReserveRequest, place: Place<Live>, { budget, refusals }: Pick<OpenGeneration, 'budget' | 'refusals'>, reserved: Promise<void>): OpenGeneration => {
     const live = place.member;
     const { id } = live;
     let atTokens = 0;
@@ -80,6 +80,7 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
     };
     return {
       budget,
+      refusals,
       reserved,
       async attempt(provider, model) {
         if (live.isOver) throw new Failure('INTERNAL', 'a provider was to be called for a generation that is over');
@@ -112,11 +113,11 @@ export function reservations({ state, desk, recorder, clock, crashCost, log }: R
       const { generationId: id, client, tier } = request;
       const time = now();
       const held = desk.hold(request, time);
-      const reserved = recorder.record({ type: 'RESERVE', id, time, client, tier, windows: held.windows, request: writeRequest(request) }, held.done);
+      const reserved = recorder.record({ type: 'RESERVE', id, time, client, tier, windows: held.windows, request: writeRequest({ ...request, bound: held.bound }) }, held.done);
       // Told to whoever wants to call; where nobody does, nothing is lost.
       reserved.catch(held.done);
       const place = living.add({ id, signMs: clock.monotonic(), isOver: false });
-      return open(request, place, held.budget, reserved);
+      return open({ ...request, bound: held.bound }, place, held, reserved);
     },
   };
 }

@@ -29,8 +29,9 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? val
 const entries = (value: unknown): readonly (readonly [string, unknown])[] => (isObject(value) ? Object.entries(value) : []);
 const number = (value: unknown): number => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
 
+/** What it returns does not change with the state: it may be written later. */
 export const writeBase = (state: LedgerState): Json => ({
-  open: [...state.open.values()],
+  open: [...state.open.values()].map((open) => ({ ...open, attempts: [...open.attempts] })),
   windows: writeWindows(state.windows),
   raises: Object.fromEntries(state.raises),
   tiers: Object.fromEntries(state.tiers),

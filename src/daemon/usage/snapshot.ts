@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openPrivateJson } from '../files/private-json.ts';
 import type { Logger } from '../logger.ts';
 import type { Calendar } from './calendar.ts';
@@ -7,7 +8,7 @@ import { emptyState, loadBase, type LedgerState } from './fold.ts';
 import { isObject, textOf, type Json } from './generation-record.ts';
 import type { JournalPosition } from './journal-record.ts';
 import { readBase, writeBase } from './rollup.ts';
-import { readDaySums, writeDaySums } from './usage-days.ts';
+import { readDaySums, writeDaySums, type Day } from './usage-days.ts';
 
 /** The snapshot's version. A newer one is refused; an older one is made anew from the journal. */
 const VERSION = 1;
@@ -28,6 +29,29 @@ function readPosition(written: unknown): JournalPosition | undefined {
 /** An upper bound of how long a value is in the indented file. */
 const weigh = (value: unknown): number => JSON.stringify(value, null, 2).length * 1.3;
 
+interface WrittenDay {
+  readonly last: string;
+  readonly sums: Day['sums'];
+  readonly place: Json;
+  readonly entry: Json;
+  readonly weight: number;
+}
+
+/** A day that is over does not change any more: it is made into text once, and not every 10 s. */
+const writtenDays = new WeakMap<Day, WrittenDay>();
+
+function writeDay(name: string, day: Day): WrittenDay {
+  const last = writePosition(day.last);
+  const known = writtenDays.get(day);
+  // Whatever is counted on a day moves its end.
+  if (known !== undefined && known.last === last && known.sums === day.sums) return known;
+  const place = { day: name, first: writePosition(day.first), last };
+  const entry = day.sums === undefined ? place : { ...place, ...writeDaySums(day.sums) };
+  const written = { last, sums: day.sums, place, entry, weight: weigh(entry) };
+  writtenDays.set(day, written);
+  return written;
+}
+
 /** The state as it is written. undefined when it would be too long without a single day. */
 export function writeState(state: LedgerState): Json | undefined {
   const { days, position, clears } = state;
@@ -37,12 +61,10 @@ export function writeState(state: LedgerState): Json | undefined {
   for (const name of [...days.days.keys()].sort().toReversed()) {
     const day = days.days.get(name);
     if (day === undefined) continue;
-    const place = { day: name, first: writePosition(day.first), last: writePosition(day.last) };
-    const sums = day.sums === undefined ? {} : writeDaySums(day.sums);
-    const fits = weight + weigh({ ...place, ...sums }) <= MAX_WRITTEN;
-    const entry = fits ? { ...place, ...sums } : place;
-    weight += weigh(entry);
-    written.push(entry);
+    const { place, entry, weight: whole } = writeDay(name, day);
+    const fits = weight + whole <= MAX_WRITTEN;
+    weight += fits ? whole : weigh(place);
+    written.push(fits ? entry : place);
   }
   if (weight > MAX_WRITTEN) return undefined;
   return {
@@ -122,7 +144,7 @@ export async function openSnapshot({ file, calendar, labelNames, clock, log }: S
   let writtenAtMs = Number.NEGATIVE_INFINITY;
   let wasTooLong = false;
 
-  const write = async (state: LedgerState): Promise<void> => {
+  const writeNow = async (state: LedgerState): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
     dirty = undefined;
@@ -134,11 +156,18 @@ export async function openSnapshot({ file, calendar, labelNames, clock, log }: S
       return;
     }
     try {
-      await stored.write(() => ({ version: VERSION, checksum: checksumOf(body), body }));
+      // Each of these takes some milliseconds of the event loop: calls that run have theirs in between.
+      await nextTurn();
+      const checksum = checksumOf(body);
+      await nextTurn();
+      await stored.write(() => ({ version: VERSION, checksum, body }));
     } catch (error) {
       log.warn({ err: error }, 'cannot write the usage snapshot; the journal has it all');
     }
   };
+
+  let writing = Promise.resolve();
+  const write = (state: LedgerState): Promise<void> => (writing = Promise.all([writing, writeNow(state)]).then(() => {}));
 
   return {
     initial: stored.initial?.state,
@@ -151,6 +180,7 @@ export async function openSnapshot({ file, calendar, labelNames, clock, log }: S
     write,
     async close() {
       if (dirty !== undefined) await write(dirty);
+      await writing;
     },
   };
 }

@@ -27,5 +27,6 @@ export function modelInfo(entry: JsonObject): ModelInfo | undefined {
     maxOutputTokens: countOf(entry['outputTokenLimit']),
     inputModalities: chats ? ['text', 'image', 'audio'] : [],
     capabilities: known.filter(([, can]) => can).map(([name]) => name),
+    refuses: [],
   };
 }

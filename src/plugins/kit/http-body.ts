@@ -15,7 +15,8 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
   #waiting: Buffer[] = [];
   #bytes = 0;
   #end: { readonly error: Error | undefined } | undefined;
-  #wake: (() => void) | undefined;
+  #reader: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
+  #isWaking = false;
   #isLeft = false;
 
   constructor(hooks: BodyHooks) {
@@ -27,29 +28,37 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
     if (this.#isLeft) return true;
     this.#waiting.push(chunk);
     this.#bytes += chunk.length;
-    this.#wake?.();
+    this.#wake();
     return this.#bytes < MAX_WAITING;
   }
 
   /** Nothing more will come. With an error the reader gets it behind what has come. */
   end(error?: Error): void {
     this.#end ??= { error };
-    this.#wake?.();
+    this.#wake();
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
     if (this.#waiting.length > 0) return Promise.resolve({ done: false, value: this.#take() });
-    if (this.#end === undefined) return this.#later();
+    if (this.#end === undefined) return (this.#reader ??= Promise.withResolvers()).promise;
     return this.#end.error === undefined ? Promise.resolve({ done: true, value: undefined }) : Promise.reject(this.#end.error);
   }
 
-  async #later(): Promise<IteratorResult<Buffer, undefined>> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
-    return this.next();
+  /** Whoever waits is served in a moment: by then all is here that came in the same read of the socket. */
+  #wake(): void {
+    if (this.#reader === undefined || this.#isWaking) return;
+    this.#isWaking = true;
+    queueMicrotask(this.#serve);
   }
+
+  readonly #serve = (): void => {
+    this.#isWaking = false;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (this.#waiting.length > 0) reader?.resolve({ done: false, value: this.#take() });
+    else if (this.#end?.error === undefined) reader?.resolve({ done: true, value: undefined });
+    else reader?.reject(this.#end.error);
+  };
 
   #take(): Buffer {
     const [first] = this.#waiting;

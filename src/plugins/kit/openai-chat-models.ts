@@ -10,6 +10,7 @@ export const modelInfo = (model: string, known: Partial<Omit<ModelInfo, 'model'>
   displayName: '',
   inputModalities: [],
   capabilities: [],
+  refuses: [],
   ...known,
 });
 

@@ -51,6 +51,7 @@ export function openaiChatProvider(spec: OpenaiChatSpec): Provider {
   return {
     manifest,
     generate: (request, context) => streamAnswer(() => answerPlan(request, context, spec)),
+    check: (request) => void chatBody(request, dialectOf(request, spec), manifest.type),
     async listModels(request, context) {
       if (spec.listModels !== undefined) return spec.listModels(request, context);
       const instance = instanceOf(request);
@@ -66,11 +67,13 @@ export function openaiChatProvider(spec: OpenaiChatSpec): Provider {
   };
 }
 
+const dialectOf = (request: GenerateRequest, { dialect = {} }: OpenaiChatSpec): ChatDialect => (typeof dialect === 'function' ? dialect(request) : dialect);
+
 function answerPlan(request: GenerateRequest, { signal }: CallContext, spec: OpenaiChatSpec): AnswerPlan {
   const { manifest } = spec;
   const instance = instanceOf(request);
   const { key } = request;
-  const dialect = typeof spec.dialect === 'function' ? spec.dialect(request) : (spec.dialect ?? {});
+  const dialect = dialectOf(request, spec);
   const { explain, codes } = dialect;
   const body = chatBody(request, dialect, manifest.type);
   const limit = body[dialect.maxTokensField ?? 'max_tokens'];

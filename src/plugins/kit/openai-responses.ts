@@ -20,10 +20,15 @@ export interface OpenaiResponsesSpec {
 /** Streams one answer of the Responses API. What a provider's `generate` does for the models that are asked there. */
 export const generateResponse = (request: GenerateRequest, context: CallContext, spec: OpenaiResponsesSpec): AsyncGenerator<ProviderEvent> => streamAnswer(() => answerPlan(request, context, spec));
 
+const dialectOf = (request: GenerateRequest, { dialect = {} }: OpenaiResponsesSpec): ResponsesDialect => (typeof dialect === 'function' ? dialect(request) : dialect);
+
+/** What a provider's `check` does for the models that are asked there. */
+export const checkResponse = (request: GenerateRequest, spec: OpenaiResponsesSpec): void => void responsesBody(request, dialectOf(request, spec), spec.type);
+
 function answerPlan(request: GenerateRequest, { signal }: CallContext, spec: OpenaiResponsesSpec): AnswerPlan {
   const instance = instanceOf(request);
   const { key } = request;
-  const dialect = typeof spec.dialect === 'function' ? spec.dialect(request) : (spec.dialect ?? {});
+  const dialect = dialectOf(request, spec);
   const { explain, codes } = dialect;
   return {
     request: {

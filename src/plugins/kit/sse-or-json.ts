@@ -25,6 +25,8 @@ function firstWord(read: Buffer): number | undefined {
   return at < read.length ? at : undefined;
 }
 
+type Result = IteratorResult<SseOrJson, undefined>;
+
 /**
  * Reads an answer that was asked for as a stream. Servers send one JSON body all the same, or a stream under the content type
  * of JSON, so its first byte that is not blank decides. Servers also send blank lines for minutes while the model waits: none is kept.
@@ -43,28 +45,26 @@ export function readSseOrJson(body: AsyncIterable<Buffer>): AsyncIterableIterato
     return state === 'events' ? read : { json: await readJsonText({ body: resume(read, reads) }, MAX_JSON_BYTES) };
   };
 
-  // A plain iterator: a generator costs every token three turns of the microtask queue.
+  const first = async (read: Buffer): Promise<Result> => {
+    const begun = await begin(read);
+    if (begun === undefined) return next();
+    return Buffer.isBuffer(begun) ? feed(begun) : { done: false, value: begun };
+  };
+  const feed = (read: Buffer): Result | Promise<Result> => {
+    const events = reader.feed(read);
+    return events.length > 0 ? { done: false, value: { events } } : next();
+  };
+  const onRead = (read: IteratorResult<Buffer, unknown>): Result | Promise<Result> => {
+    if (read.done !== true) return state === 'blank' ? first(read.value) : feed(read.value);
+    state = 'over';
+    const events = reader.end();
+    return events.length > 0 ? { done: false, value: { events } } : atEnd;
+  };
+  const next = (): Promise<Result> => (state === 'over' ? Promise.resolve(atEnd) : reads.next().then(onRead));
+
+  // A plain iterator without a function that is async: each costs every token some turns of the microtask queue.
   return {
-    async next() {
-      while (state !== 'over') {
-        const next = await reads.next();
-        if (next.done === true) {
-          state = 'over';
-          const events = reader.end();
-          return events.length > 0 ? { done: false, value: { events } } : atEnd;
-        }
-        let read = next.value;
-        if (state === 'blank') {
-          const begun = await begin(read);
-          if (begun === undefined) continue;
-          if (!Buffer.isBuffer(begun)) return { done: false, value: begun };
-          read = begun;
-        }
-        const events = reader.feed(read);
-        if (events.length > 0) return { done: false, value: { events } };
-      }
-      return atEnd;
-    },
+    next,
     async return() {
       state = 'over';
       await reads.return?.();

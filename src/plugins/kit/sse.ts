@@ -18,6 +18,8 @@ export interface SseReader {
   end(): readonly SseEvent[];
 }
 
+const MORE: { readonly stream: boolean } = { stream: true };
+
 /** Reads server-sent events. Throws for one that is longer than an answer has. */
 export function sseReader(): SseReader {
   let batch: SseEvent[] = [];
@@ -46,7 +48,7 @@ export function sseReader(): SseReader {
     return events;
   };
   return {
-    feed: (chunk) => read(decoder.decode(chunk, { stream: true })),
+    feed: (chunk) => read(decoder.decode(chunk, MORE)),
     end: () => read(`${decoder.decode()}\n\n`),
   };
 }

@@ -1,4 +1,4 @@
-import { ErrorClass, ProviderError, unsupported, type EmbedRequest, type EmbedResponse } from '../provider.ts';
+import { ErrorClass, ProviderError, type EmbedRequest, type EmbedResponse } from '../provider.ts';
 
 const notVectors = (what: string): ProviderError => new ProviderError(ErrorClass.INVALID_RESPONSE, `the provider's answer ${what}`);
 
@@ -10,7 +10,7 @@ export function vectorsOf(lists: readonly unknown[], { inputs, dimensions }: Pic
     const values = list.filter((value) => typeof value === 'number');
     if (values.length !== list.length) throw notVectors('holds a vector that is no list of numbers');
     // Models that cannot shorten their vectors pass over the wish without a word.
-    if (dimensions !== undefined && values.length !== dimensions) throw unsupported('dimensions', `this model makes vectors of ${values.length} numbers here: leave the field out`);
+    if (dimensions !== undefined && values.length !== dimensions) throw new ProviderError(ErrorClass.UNSUPPORTED, `dimensions: this model makes vectors of ${values.length} numbers here: leave the field out`, { code: 'dimensions', httpStatus: 200 });
     return { values };
   });
 }

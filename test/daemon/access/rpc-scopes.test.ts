@@ -25,6 +25,8 @@ const rows: Readonly<Record<string, Scope | readonly Scope[] | 'any token' | 'no
   ...Object.fromEntries(['ListProviders', 'GetProvider', 'SetKey', 'RemoveKey', 'ValidateKey', 'ResetHealth', 'Lock', 'Unlock'].map((name) => [`/tollgate.v1.KeysService/${name}`, 'keys'])),
   ...Object.fromEntries(['GetSummary', 'QueryUsage', 'ListGenerations', 'GetGeneration', 'WatchUsage', 'ExportUsage', 'GetQuota', 'GetPrice'].map((name) => [`/tollgate.v1.UsageService/${name}`, ['usage:read', 'usage:admin'] as const])),
   ...Object.fromEntries(['ImportUsage', 'ClearUsage'].map((name) => [`/tollgate.v1.UsageService/${name}`, 'usage:admin' as const])),
+  '/tollgate.v1.UsageService/GetPriceList': ['usage:read', 'usage:admin', 'admin'],
+  ...Object.fromEntries(['UpdatePriceList', 'ResetPriceList'].map((name) => [`/tollgate.v1.UsageService/${name}`, 'admin'])),
   ...Object.fromEntries(['GetConfig', 'UpdateConfig'].map((name) => [`/tollgate.v1.ConfigService/${name}`, 'admin'])),
   ...Object.fromEntries(['CreateToken', 'ListTokens', 'RevokeToken'].map((name) => [`/tollgate.v1.AccessService/${name}`, 'admin'])),
   '/tollgate.v1.AccessService/WhoAmI': 'any token',

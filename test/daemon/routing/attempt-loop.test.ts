@@ -14,7 +14,7 @@ const RETRYABLE = new Set(['RATE_LIMITED', 'PROVIDER_OVERLOADED', 'PROVIDER_UNAV
 
 const deed: fc.Arbitrary<Deed> = fc.record({
   afterMs: fc.constantFrom(0, 10, 700, 3000),
-  end: fc.constantFrom('answer', 'answer', 'fail', 'fail', 'fail', 'break', 'hang', 'stall', 'absent'),
+  end: fc.constantFrom('answer', 'answer', 'fail', 'fail', 'fail', 'break', 'hang', 'stall', 'absent', 'unfit'),
   errorClass: fc.constantFrom(...RETRYABLE_CLASSES, ...RETRYABLE_CLASSES, ...OTHER_CLASSES),
   retryAfterMs: fc.constantFrom(undefined, undefined, undefined, 0, 1500, 60_000, 61_000, 3_000_000),
 });
@@ -74,6 +74,11 @@ function checkOutcome(outcome: Outcome, options: CallOptions): void {
   }
   if (!options.mayGoOn) expect(new Set(made.map(({ provider, model }) => `${provider}/${model}`)).size).toBeLessThanOrEqual(1);
   if (!options.retries) expect(new Set(made.map(({ provider, model, keyLabel }) => `${provider}/${model}/${keyLabel}`)).size).toBe(made.length);
+  // Whoever cannot take the request is passed over, and asked no second time; where somebody was called, that is what is told.
+  const unfit = record.attempts.filter(({ reason }) => reason === 'REQUEST_INVALID');
+  for (const { outcome: how } of unfit) expect(how).toBe(SKIPPED);
+  expect(new Set(unfit.map(({ provider, model }) => `${provider}/${model}`)).size).toBe(unfit.length);
+  if (failure?.reason === 'REQUEST_INVALID') expect(made).toEqual([]);
   if (failure?.reason === 'ALL_COOLING_DOWN') {
     expect(failure.retryAfterMs).toBeGreaterThan(0);
     expect(made).toEqual([]);
@@ -92,7 +97,7 @@ function checkHealth(failuresOf: (id: string) => number, outcomes: readonly Outc
   const failures = new Map<string, number>();
   for (const { record } of outcomes) {
     const counted = new Set<string>();
-    const called = record.attempts.filter(({ outcome, reason }) => outcome !== SKIPPED || reason === 'PROVIDER_UNAVAILABLE');
+    const called = record.attempts.filter(({ outcome, reason }) => outcome !== SKIPPED || ONLY_THE_PLUGIN_KNEW.has(reason));
     for (const [at, { provider, model, keyLabel, outcome, reason }] of called.entries()) {
       const id = `${provider}/${keyLabel}`;
       const next = called[at + 1];
@@ -106,6 +111,9 @@ function checkHealth(failuresOf: (id: string) => number, outcomes: readonly Outc
   }
   for (const [id, expected] of failures) expect([id, failuresOf(id)]).toEqual([id, expected]);
 }
+
+/** Skips that came to light only when the plugin was asked. */
+const ONLY_THE_PLUGIN_KNEW = new Set(['PROVIDER_UNAVAILABLE', 'REQUEST_INVALID']);
 
 /** As many as fit into some seconds; TOLLGATE_TEST_RUNS=100000 is the long run. */
 const ASKED = process.env['TOLLGATE_TEST_RUNS'];
@@ -130,8 +138,8 @@ describe('the attempt loop, over any history', () => {
           attempts += outcome.record.attempts.length;
         });
         const known = outcomes.flatMap(({ record }) => record.attempts);
-        // A skip that was planned, or that a cooldown made, calls nobody.
-        expect(world.calls).toHaveLength(known.filter(({ outcome, reason }) => outcome !== SKIPPED || reason === 'PROVIDER_UNAVAILABLE').length);
+        // A skip that was planned, or that a cooldown made, reaches no plugin.
+        expect(world.calls).toHaveLength(known.filter(({ outcome, reason }) => outcome !== SKIPPED || ONLY_THE_PLUGIN_KNEW.has(reason)).length);
       }),
       { numRuns: RUNS, ...LIMIT },
     );

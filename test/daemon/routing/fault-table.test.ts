@@ -1,9 +1,10 @@
+import type { ServiceError } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Attempt_Outcome, type Attempt } from '../../../src/gen/tollgate/v1/content.ts';
 import { openaiCompatible } from '../../../src/plugins/openai-compatible.ts';
 import { adminDaemon, type AdminDaemon } from '../admin-daemon.ts';
 import { mockUpstream, refusingUrl, type MockScript, type MockUpstream } from '../../mock-upstream.ts';
-import { ask, generate, type Generated } from '../test-daemon.ts';
+import { ask, bearer, generate, rpcFailure, type Generated } from '../test-daemon.ts';
 import { begun, errorEvent, refusal, whole } from './chat-upstream.ts';
 
 const { FAILED, SUCCEEDED } = Attempt_Outcome;
@@ -21,7 +22,7 @@ async function withFault(url: string, routing: object = {}): Promise<{ readonly 
   const good = await upstream(whole('fine'));
   const daemon = await adminDaemon({
     providers: [openaiCompatible],
-    config: { providers: { a: instance(url), b: instance(good.url) }, aliases: { both: ['a/m', 'b/m'] }, routing: { max_attempts: 2, first_token_timeout: '400ms', idle_timeout: '300ms', retries: true, ...routing } },
+    config: { providers: { a: instance(url), b: instance(good.url) }, aliases: { both: ['a/m', 'b/m'] }, routing: { max_attempts: 2, first_token_timeout: '400ms', idle_timeout: '300ms', ...routing } },
   });
   return { daemon, good };
 }
@@ -135,5 +136,26 @@ describe('a provider that fails with', () => {
     expect(kinds(generated).filter((kind, at, all) => kind !== all[at - 1])).toEqual(['attemptStarted', 'textDelta', 'attemptFailed', 'attemptStarted', 'textDelta', 'finish']);
     expect(good.requests[0]?.json()).toMatchObject({ messages: [{ role: 'user' }, { role: 'assistant', content: 'half' }] });
     expect(attemptsOf(generated).map(({ outcome }) => outcome)).toEqual([FAILED, SUCCEEDED]);
+  });
+
+  it.each([
+    ['the caller', '20', 5000],
+    ['a call', '61', 600_000],
+  ])('a Retry-After that is longer than the time of %s fails at once when it is alone, with the hint', async (_whose, retryAfter, timeMs) => {
+    const faulty = await upstream(refusal(429, { type: 'rate_limit_error' }, { 'retry-after': retryAfter }), whole('too late'));
+    const { daemon } = await withFault(faulty.url);
+    const startMs = performance.now();
+    const call = daemon.generateClient.generate(ask({ model: 'a/m' }), bearer(daemon.adminToken), { deadline: Date.now() + timeMs });
+    const failure = rpcFailure(await new Promise<ServiceError>((resolve) => call.on('error', resolve).resume()));
+    expect([failure.reason, failure.retryAfterMs]).toEqual(['RATE_LIMITED', Number(retryAfter) * 1000]);
+    expect(performance.now() - startMs).toBeLessThan(4000);
+    expect(faulty.requests).toHaveLength(1);
+  });
+
+  it('a 500 is asked once where the config switches retries off', async () => {
+    const faulty = await upstream(refusal(500), whole('fine'));
+    const { daemon } = await withFault(faulty.url, { retries: false });
+    expect((await generate(daemon, ask({ model: 'a/m' }))).failure?.reason).toBe('PROVIDER_UNAVAILABLE');
+    expect(faulty.requests).toHaveLength(1);
   });
 });

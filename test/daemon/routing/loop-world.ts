@@ -7,7 +7,7 @@ import { newTraffic, type Traffic } from '../../../src/daemon/routing/traffic.ts
 import { Secret } from '../../../src/daemon/secret.ts';
 import type { GenerationRecord } from '../../../src/daemon/failure.ts';
 import type { RoutingOptions } from '../../../src/gen/tollgate/v1/generate_service.ts';
-import { ErrorClass, ProviderError, started, type GenerateRequest } from '../../../src/plugins/provider.ts';
+import { ErrorClass, ProviderError, started, unsupported, type GenerateRequest } from '../../../src/plugins/provider.ts';
 import type { ProviderInstance } from '../../../src/daemon/plugins/provider-instance.ts';
 import { done, say, scriptedProvider } from '../scripted-provider.ts';
 import { ask } from '../test-daemon.ts';
@@ -17,7 +17,7 @@ import { virtualClock, type VirtualClock } from './virtual-clock.ts';
 export interface Deed {
   /** From the call to what follows. */
   readonly afterMs: number;
-  readonly end: 'answer' | 'fail' | 'break' | 'hang' | 'stall' | 'absent';
+  readonly end: 'answer' | 'fail' | 'break' | 'hang' | 'stall' | 'absent' | 'unfit';
   readonly errorClass: ErrorClass;
   readonly retryAfterMs: number | undefined;
 }
@@ -80,6 +80,7 @@ export function loopWorld(scripts: readonly DeedScript[], random: () => number =
       if (deed === undefined) throw new Error('no script');
       calls.push({ provider: name, key: request.key, atMs: clock.monotonicMs(), request });
       if (deed.end === 'absent') throw new ProviderError(ErrorClass.NETWORK, 'nobody there', { code: 'ECONNREFUSED' });
+      if (deed.end === 'unfit') throw unsupported('seed', 'it has none');
       yield started();
       if (deed.end === 'hang') await sleep(1e12, signal, clock);
       await sleep(deed.afterMs, signal, clock);

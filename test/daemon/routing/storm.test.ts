@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { sleep } from '../../../src/daemon/clock.ts';
+import { DEFAULT_CONFIG } from '../../../src/daemon/config/config.ts';
 import { ErrorClass } from '../../../src/plugins/provider.ts';
 import { openaiCompatible } from '../../../src/plugins/openai-compatible.ts';
 import { mockUpstream } from '../../mock-upstream.ts';
@@ -7,6 +8,8 @@ import { ask, generate, testDaemon } from '../test-daemon.ts';
 import { refusal } from './chat-upstream.ts';
 import { loopWorld, type CallOptions, type Deed, type Planned } from './loop-world.ts';
 
+/** As they are where the config says nothing. */
+const { maxAttempts, retries } = DEFAULT_CONFIG.routing;
 const CLIENTS = 100;
 const DOWN_MS = 60_000;
 const AFTER_MS = 10_000;
@@ -36,7 +39,7 @@ async function storm(providers: number, waitForCooldown: boolean, thinkMs: numbe
     Array.from({ length: providers }, () => (nowMs: number) => (nowMs < DOWN_MS ? down : up)),
     random,
   );
-  const options: CallOptions = { route: Array.from({ length: providers }, (_none, at) => plan(at)), mayGoOn: providers > 1, maxAttempts: 3, retries: true, deadlineMs: 600_000, routing: { waitForCooldown } };
+  const options: CallOptions = { route: Array.from({ length: providers }, (_none, at) => plan(at)), mayGoOn: providers > 1, maxAttempts, retries, deadlineMs: 600_000, routing: { waitForCooldown } };
   let offered = 0;
   let answered = 0;
   const signal = new AbortController().signal;
@@ -81,7 +84,7 @@ describe('while every provider is down for a minute, 100 clients', () => {
 describe('100 calls that come at once', () => {
   it('are repeated for one in ten at most', async () => {
     const world = loopWorld([[down]], noise());
-    const calls = Array.from({ length: CLIENTS }, () => world.generate({ route: [plan(0)], mayGoOn: false, maxAttempts: 3, retries: true, deadlineMs: 600_000 }));
+    const calls = Array.from({ length: CLIENTS }, () => world.generate({ route: [plan(0)], mayGoOn: false, maxAttempts, retries, deadlineMs: 600_000 }));
     await world.clock.run(Promise.all(calls));
     expect(world.calls.length).toBeGreaterThan(100);
     expect(world.calls.length).toBeLessThanOrEqual(110);

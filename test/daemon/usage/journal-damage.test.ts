@@ -6,20 +6,10 @@ import { StartError } from '../../../src/daemon/start-error.ts';
 import type { JournalRecord } from '../../../src/daemon/usage/journal-record.ts';
 import { encodeLine } from '../../../src/daemon/usage/journal/line.ts';
 import { append, filesOf, ids, journalDir, openAt, range, replayed, reserveRecord } from './journal-home.ts';
+import { randomOf } from './seeded-random.ts';
 
 /** How many seeded changes are tried; the nightly run sets more. */
 const CASES = Number(process.env['TOLLGATE_TEST_CASES'] ?? 3000);
-
-/** mulberry32: the same numbers from the same seed, so that a failure can be looked at. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 interface Subject {
   readonly dir: string;

@@ -4,8 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { Attempt_Outcome, Cost_Provenance } from '../../../src/gen/tollgate/v1/content.ts';
 import { UsageSource } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import { StartError } from '../../../src/daemon/start-error.ts';
+import { calendarOf } from '../../../src/daemon/usage/calendar.ts';
+import { apply, emptyState } from '../../../src/daemon/usage/fold.ts';
+import { writeGeneration } from '../../../src/daemon/usage/generation-record.ts';
 import type { JournalRecord } from '../../../src/daemon/usage/journal-record.ts';
-import { all, call, DAY, everything, failure, ledgerHome, NOON, request, settlement, tier, type Books, type Home } from './ledger-home.ts';
+import { readState, writeState } from '../../../src/daemon/usage/snapshot.ts';
+import { all, call, DAY, everything, failure, generation, ledgerHome, NOON, request, settlement, tier, type Books, type Home } from './ledger-home.ts';
 
 const LIMITED = { tiers: { member: tier({ 'requests/month': 10n, 'tokens/month': 10_000n, 'pico_usd/month': 100_000n }) } };
 
@@ -141,6 +145,17 @@ describe('the usage snapshot', () => {
     expect(from).toEqual([{ segment: expect.any(Number), offset: expect.any(Number) }]);
   });
 
+  it('is written once it was made anew, also when nothing happens any more', async () => {
+    const home = ledgerHome();
+    const books = await home.open();
+    await call(books.ledger);
+    await books.close();
+    rmSync(home.snapshotFile);
+    const again = await home.open();
+    await expect.poll(() => existsSync(home.snapshotFile)).toBe(true);
+    await again.kill();
+  });
+
   it('is made anew from the journal when it is damaged, and put aside', async () => {
     const home = ledgerHome(LIMITED);
     await used(home);
@@ -210,6 +225,26 @@ describe('the usage snapshot', () => {
     expect(readFileSync(home.snapshotFile, 'utf8')).toBe(first);
     await books.close();
     expect(readFileSync(home.snapshotFile, 'utf8')).not.toBe(first);
+  });
+
+  it('is of one moment: what happens while it is written is not in it', () => {
+    const calendar = calendarOf('UTC')!;
+    const state = emptyState(calendar, []);
+    const at = (offset: number) => ({ segment: 1, offset });
+    const end = (id: string, offset: number): void => {
+      apply(state, { type: 'RESERVE', id, time: NOON, client: 'ann', tier: 'pro', windows: [{ window: 'client/ann/requests/month/2026-11', amount: '1' }], request: { model: 'p/m' } }, at(offset));
+      apply(state, { type: 'SETTLE', id, time: NOON, generation: writeGeneration(generation({ generationId: id, settleTime: undefined })) }, at(offset + 1));
+    };
+    end('g-1', 10);
+    apply(state, { type: 'RESERVE', id: 'open', time: NOON, client: 'ann', tier: 'pro', windows: [], request: {} }, at(20));
+    const written = writeState(state);
+    const before = JSON.stringify(written);
+    apply(state, { type: 'ATTEMPT', id: 'open', time: NOON, provider: 'p', model: 'm' }, at(30));
+    apply(state, { type: 'CHECKPOINT', id: 'open', time: NOON, outputTokens: 5 }, at(40));
+    end('g-2', 50);
+    expect(JSON.stringify(written)).toBe(before);
+    // And the next one has all of it, of the same day too.
+    expect(readState(JSON.parse(JSON.stringify(writeState(state))) as Record<string, unknown>, calendar, [])).toEqual(state);
   });
 
   it('is not believed for days of another time zone', async () => {

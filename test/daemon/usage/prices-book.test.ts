@@ -7,7 +7,7 @@ import { loadConfig } from '../../../src/daemon/config/load-config.ts';
 import { configSchema, toConfig } from '../../../src/daemon/config/schema.ts';
 import { buildRegistry } from '../../../src/daemon/plugins/registry.ts';
 import type { ProviderInstance } from '../../../src/daemon/plugins/provider-instance.ts';
-import { bundledCatalogue } from '../../../src/daemon/usage/prices/bundled-catalogue.ts';
+import { bundledPriceList } from '../../../src/daemon/usage/prices/bundled-price-list.ts';
 import { toPicoUsd } from '../../../src/daemon/usage/prices/decimal.ts';
 import { FREE, type Price } from '../../../src/daemon/usage/prices/price.ts';
 import { priceBook } from '../../../src/daemon/usage/prices/price-book.ts';
@@ -36,7 +36,7 @@ function instance(name: string): ProviderInstance {
   return found;
 }
 
-const catalogue = await bundledCatalogue();
+const { catalogue } = await bundledPriceList();
 const AT = new Date('2026-11-23T12:00:00Z');
 
 const priceOf = (name: string, model: string, { responseModel = '', overrides = {} }: { responseModel?: string; overrides?: PriceOverrides } = {}): Price | undefined =>

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { calcPrice, findProvider, type MatchLogic } from '@pydantic/genai-prices';
 import { describe, expect, it } from 'vitest';
-import { bundledCatalogue } from '../../../src/daemon/usage/prices/bundled-catalogue.ts';
+import { bundledPriceList } from '../../../src/daemon/usage/prices/bundled-price-list.ts';
 import { catalogueOf } from '../../../src/daemon/usage/prices/catalogue.ts';
 import { costOf } from '../../../src/daemon/usage/prices/cost-of.ts';
 import { toPicoUsd } from '../../../src/daemon/usage/prices/decimal.ts';
@@ -9,7 +9,7 @@ import { ratesAt } from '../../../src/daemon/usage/prices/listed-prices.ts';
 import { Cost_Provenance } from '../../../src/gen/tollgate/v1/content.ts';
 import { shipped } from '../../../src/plugins/index.ts';
 
-const catalogue = await bundledCatalogue();
+const { catalogue } = await bundledPriceList();
 const NOW = new Date('2026-11-23T12:00:00Z');
 
 const wordsOf = (match: MatchLogic): readonly string[] => {
@@ -126,7 +126,7 @@ describe('the prices of a list', () => {
 
 describe('a list of ones own', () => {
   const model = (id: string, match: unknown, input = 1) => ({ id, match, prices: { input_mtok: input } });
-  const of = (...models: unknown[]) => catalogueOf('own', (name) => (name === 'p' ? { id: 'p', models } : undefined));
+  const of = (...models: unknown[]) => catalogueOf('own', [{ id: 'p', models }]);
 
   it('prefers the exact name, then a pattern, then the longest rule, then the first', () => {
     const own = of(model('any', { contains: 'llama' }), model('family', { starts_with: 'llama-3' }), model('first', { starts_with: 'llama-4-a' }), model('second', { ends_with: '-4-a-mini' }), model('dated', { regex: '^llama-3-\\d{8}$' }), model('one', { equals: 'Llama-3-8B' }));

@@ -23,6 +23,7 @@ import { callGate } from '../../../src/daemon/server/call-gate.ts';
 import { grpcServer } from '../../../src/daemon/server/grpc-server.ts';
 import { listenOnPort } from '../../../src/daemon/server/listener.ts';
 import { priceBook, type PriceBook } from '../../../src/daemon/usage/prices/price-book.ts';
+import { priceLists } from '../../../src/daemon/usage/prices/price-lists.ts';
 import type { UsageBook } from '../../../src/daemon/usage/usage-book.ts';
 import { UsageServiceClient } from '../../../src/gen/tollgate/v1/usage_service.ts';
 import type { Provider } from '../../../src/plugins/provider.ts';
@@ -75,7 +76,7 @@ export async function usageServer(book: UsageBook, prices: PriceBook = priceBook
     admission: new Admission(() => DEFAULT_CONFIG.limits),
     generations,
     traffic: newTraffic(systemClock, health.book),
-    usage: { book, prices: async () => prices, accountFor: () => Promise.reject(new Error('nobody generates here')), close: async () => {} },
+    usage: { book, prices: async () => prices, priceLists: priceLists({ file: home.pricesFile, url: () => DEFAULT_CONFIG.priceListUrl, log }), accountFor: () => Promise.reject(new Error('nobody generates here')), foresee: () => Promise.reject(new Error('nobody plans here')), close: async () => {} },
   });
   const listener = await listenOnPort('127.0.0.1:0', false, server.inject, known);
   const address = listener?.address ?? '';

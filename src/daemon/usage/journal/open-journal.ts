@@ -19,6 +19,7 @@ const RESERVE_BYTES = 4 * MIB;
 /** What one write takes, and the most that one record may have: what a crash tears is never more. */
 const MAX_WRITE_CHARS = MIB;
 const MAX_RECORD_BYTES = MIB;
+const CHECKPOINT_WAIT_MS = 500;
 
 export interface JournalOptions {
   /** `state/journal`. Made when it is not there, mode 0700. Nobody else may write in it. */
@@ -95,6 +96,9 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
   const filing = inTurn();
   const health = watchHealth({ dir, log, reserve: diskReserve(dir, reserveBytes), reopen: () => writing(writer.reopen) });
   let waiting: Waiting[] = [];
+  /** Whether a write is on its way that takes what waits. */
+  let isComing = false;
+  let lateTimer: NodeJS.Timeout | undefined;
   let closed = false;
 
   function refuse(records: readonly Waiting[], cause: unknown): void {
@@ -127,8 +131,13 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
 
   /** One write a turn, with all that comes in the same turn of the event loop: under a load that never ends, others have theirs too. */
   function commitSoon(): void {
+    if (isComing) return;
+    isComing = true;
+    clearTimeout(lateTimer);
+    lateTimer = undefined;
     void writing(async () => {
       await setImmediate();
+      isComing = false;
       const batch = takeBatch(waiting);
       if (batch.length > 0) await commit(batch);
       if (waiting.length > 0) commitSoon();
@@ -165,7 +174,9 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
         const { trouble } = health;
         if (trouble !== undefined && !(trouble.kind === 'full' && isEnd(record))) throw unavailable(trouble.problem);
         waiting.push({ json, time: record.time, isEnd: isEnd(record), resolve, reject });
-        if (waiting.length === 1) commitSoon();
+        // Nobody waits for a checkpoint: it goes with the next record, or by itself in a while.
+        if (record.type !== 'CHECKPOINT') commitSoon();
+        else if (!isComing) lateTimer ??= setTimeout(commitSoon, CHECKPOINT_WAIT_MS).unref();
       }),
     replay: (after) => replay(() => filing(() => planReplay(dir, segments, after))),
     seal: () => writing(writer.seal),
@@ -173,6 +184,7 @@ export async function openJournal({ dir, log, segmentBytes = SEGMENT_BYTES, rese
     whenWritable: () => health.whenWell(),
     async close() {
       closed = true;
+      if (waiting.length > 0) commitSoon();
       await health.close();
       await writing(writer.close);
       await filing(() => Promise.resolve());

@@ -1,4 +1,4 @@
-import { arrayOf, isObject, stringOf, type JsonObject } from '../../../plugins/kit/json.ts';
+import { arrayOf, countOf, isObject, stringOf } from '../../../plugins/kit/json.ts';
 import { ratesAt } from './listed-prices.ts';
 import { readMatch, type LooseRule } from './match-model.ts';
 import type { Rates } from './price.ts';
@@ -7,6 +7,8 @@ import type { Rates } from './price.ts';
 export interface ListedModel {
   /** Its name there. */
   readonly id: string;
+  /** The most tokens of prompt and answer together; undefined when it does not say. */
+  readonly contextWindow: bigint | undefined;
   /** What held at a time. Empty when the list states no price. */
   ratesAt(at: Date): Rates;
 }
@@ -18,6 +20,14 @@ export interface Catalogue {
   find(type: string, model: string): ListedModel | undefined;
 }
 
+/** One provider as genai-prices has it. Everything in it is read with care. */
+export interface CatalogueProvider {
+  readonly id: string;
+  readonly provider_match?: unknown;
+  readonly fallback_model_providers?: unknown;
+  readonly models: readonly unknown[];
+}
+
 /** One provider of the list, read when it is first asked for. */
 interface Shelf {
   readonly exact: ReadonlyMap<string, ListedModel>;
@@ -26,18 +36,18 @@ interface Shelf {
   readonly others: readonly string[];
 }
 
-function readShelf(provider: JsonObject): Shelf {
+function readShelf(provider: CatalogueProvider): Shelf {
   const exact = new Map<string, ListedModel>();
   const loose: (LooseRule & { readonly model: ListedModel })[] = [];
-  for (const entry of arrayOf(provider['models'])) {
+  for (const entry of provider.models) {
     if (!isObject(entry)) continue;
     const { match, prices } = entry;
-    const model: ListedModel = { id: stringOf(entry['id']) ?? '', ratesAt: (at) => ratesAt(prices, at) };
+    const model: ListedModel = { id: stringOf(entry['id']) ?? '', contextWindow: countOf(entry['context_window']), ratesAt: (at) => ratesAt(prices, at) };
     const rules = readMatch(match);
     for (const name of rules.exact) if (!exact.has(name)) exact.set(name, model);
     for (const rule of rules.loose) loose.push({ ...rule, model });
   }
-  return { exact, loose, others: arrayOf(provider['fallback_model_providers']).flatMap((id) => stringOf(id) ?? []) };
+  return { exact, loose, others: arrayOf(provider.fallback_model_providers).flatMap((id) => stringOf(id) ?? []) };
 }
 
 /** An exact name first; then the rule that looks at most of the name, the first of equals. */
@@ -63,18 +73,14 @@ const hyphenated = (name: string): string =>
     return isDay(day) ? `-${day}` : compact;
   });
 
-/**
- * Makes a price list of the data of genai-prices. `providerNamed` gives one provider's data by its name there; undefined when there is none.
- * Names are compared by the list's own rules, never by ours.
- */
-export function catalogueOf(version: string, providerNamed: (name: string) => unknown): Catalogue {
+/** Makes a price list of the data of genai-prices. Names are compared by the list's own rules, never by ours. */
+export function catalogueOf(version: string, providers: readonly CatalogueProvider[]): Catalogue {
   const shelves = new Map<string, Shelf | undefined>();
 
   /** The list may know a provider by another name; only one that it spells out counts. */
   const read = (name: string): Shelf | undefined => {
-    const provider = providerNamed(name);
-    const isMeant = isObject(provider) && (provider['id'] === name || readMatch(provider['provider_match']).exact.includes(name));
-    return isMeant ? readShelf(provider) : undefined;
+    const provider = providers.find(({ id }) => id === name) ?? providers.find(({ provider_match: match }) => readMatch(match).exact.includes(name));
+    return provider === undefined ? undefined : readShelf(provider);
   };
 
   const shelfOf = (name: string): Shelf | undefined => {

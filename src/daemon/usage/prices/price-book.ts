@@ -19,6 +19,8 @@ export interface PriceQuestion {
 export interface PriceBook {
   /** undefined when no price is known: never taken for 0. */
   priceOf(question: PriceQuestion): Price | undefined;
+  /** How many tokens the price list says that a model reads and writes together; undefined when it does not say. */
+  contextWindowOf(question: Pick<PriceQuestion, 'instance' | 'model'>): bigint | undefined;
 }
 
 /** How much of a name a glob spells out. */
@@ -65,5 +67,6 @@ export function priceBook(overrides: PriceOverrides, catalogue: Catalogue | unde
       }
       return undefined;
     },
+    contextWindowOf: ({ instance, model }) => (instance.isLocal ? undefined : catalogue?.find(instance.provider.manifest.type, model)?.contextWindow),
   };
 }

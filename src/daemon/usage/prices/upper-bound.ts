@@ -50,6 +50,13 @@ function picoUsdOf(price: Price | undefined, input: bigint, output: bigint): big
   return toPicoUsd(plus(plus(times(inputPrice, input), times(outputPrice, output)), request));
 }
 
+/** What is enough for any one of these. */
+export function dearestOf(bounds: readonly UpperBound[]): UpperBound {
+  const amounts = bounds.map(({ picoUsd }) => picoUsd);
+  const inputs = bounds.flatMap(({ inputTokens: input }) => (input === undefined ? [] : [input]));
+  return { tokens: max(bounds.map(({ tokens }) => tokens)), picoUsd: amounts.every((amount) => amount !== undefined) ? max(amounts) : undefined, inputTokens: inputs.length === 0 ? undefined : max(inputs) };
+}
+
 /**
  * The most that a call can come to, at the dearest of its planned attempts: what is reserved before anybody is called. Searches that a provider runs by itself
  * are not in it: nobody can say how many there will be.

@@ -22,6 +22,7 @@ import {
 } from "@grpc/grpc-js";
 import { Duration } from "../../google/protobuf/duration.ts";
 import { Attempt, Cost, FinishReason, Message, ResponseFormat, TokenUsage, Tool, ToolChoice } from "./content.ts";
+import { QuotaWindow } from "./usage_service.ts";
 
 export const protobufPackage = "tollgate.v1";
 
@@ -377,13 +378,16 @@ export interface Model {
     | undefined;
   /** What it reads: "text", "image", "audio". Empty when not known. */
   inputModalities: string[];
-  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". Empty when not known. */
+  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". What is missing may only not be known. */
   capabilities: string[];
 }
 
 /** Texts to turn into vectors. */
 export interface EmbedRequest {
-  /** As in GenerateRequest; there is no default. */
+  /**
+   * As in GenerateRequest; there is no default. Of an alias the first provider and model that is ready and makes vectors is asked, with all its keys, and no other one
+   * after a failure: vectors of two models cannot be compared.
+   */
   model: string;
   /** The texts, none empty. At least one. */
   inputs: string[];
@@ -453,6 +457,8 @@ export interface PlanRouteRequest {
 export interface PlanRouteResponse {
   /** Those that would be made while none answers, and those that would be passed over. */
   attempts: PlannedAttempt[];
+  /** What limits the caller, with the most that this call can come to held; as it is when nobody would be asked. Nothing is held for a plan. Empty when nothing limits it. */
+  windowsAfter: QuotaWindow[];
 }
 
 /** An attempt that would be made or passed over. */
@@ -3388,13 +3394,16 @@ export const PlanRouteRequest: MessageFns<PlanRouteRequest> = {
 };
 
 function createBasePlanRouteResponse(): PlanRouteResponse {
-  return { attempts: [] };
+  return { attempts: [], windowsAfter: [] };
 }
 
 export const PlanRouteResponse: MessageFns<PlanRouteResponse> = {
   encode(message: PlanRouteResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     for (const v of message.attempts) {
       PlannedAttempt.encode(v!, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.windowsAfter) {
+      QuotaWindow.encode(v!, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -3420,6 +3429,14 @@ export const PlanRouteResponse: MessageFns<PlanRouteResponse> = {
             message.attempts.push(PlannedAttempt.decode(reader, reader.uint32()));
             continue;
           }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.windowsAfter.push(QuotaWindow.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3438,6 +3455,7 @@ export const PlanRouteResponse: MessageFns<PlanRouteResponse> = {
   fromPartial(object: DeepPartial<PlanRouteResponse>): PlanRouteResponse {
     const message = createBasePlanRouteResponse();
     message.attempts = object.attempts?.map((e) => PlannedAttempt.fromPartial(e)) || [];
+    message.windowsAfter = object.windowsAfter?.map((e) => QuotaWindow.fromPartial(e)) || [];
     return message;
   },
 };

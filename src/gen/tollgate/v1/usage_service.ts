@@ -437,6 +437,91 @@ export interface GetPriceResponse {
   listedAs: string;
 }
 
+/** Asks which price list is in force. */
+export interface GetPriceListRequest {
+}
+
+/** A price list in the form of genai-prices. */
+export interface PriceList {
+  /** As costs name it (`Cost.price_version`). */
+  version: string;
+  /** Where it is from. */
+  source: PriceList_Source;
+  /** Where it was fetched. Empty when it was not. */
+  url: string;
+  /** When it came. For the one that ships, when it was released. */
+  updateTime:
+    | Date
+    | undefined;
+  /** Of the bytes that came, in hexadecimal. Empty for the one that ships. */
+  sha256: string;
+  /** Providers in it. */
+  providerCount: bigint;
+  /** Models in it, of all providers. */
+  modelCount: bigint;
+}
+
+/** Where it is from. */
+export const PriceList_Source = {
+  /** UNSPECIFIED - Not said. */
+  UNSPECIFIED: 0,
+  /** BUNDLED - It ships with Tollgate. */
+  BUNDLED: 1,
+  /** FETCHED - It was fetched because somebody asked for it. */
+  FETCHED: 2,
+  /** GIVEN - Somebody gave it. */
+  GIVEN: 3,
+} as const;
+
+export type PriceList_Source = typeof PriceList_Source[keyof typeof PriceList_Source];
+
+export namespace PriceList_Source {
+  export type UNSPECIFIED = typeof PriceList_Source.UNSPECIFIED;
+  export type BUNDLED = typeof PriceList_Source.BUNDLED;
+  export type FETCHED = typeof PriceList_Source.FETCHED;
+  export type GIVEN = typeof PriceList_Source.GIVEN;
+}
+
+/** The price list in force. */
+export interface GetPriceListResponse {
+  /** The list. */
+  priceList: PriceList | undefined;
+}
+
+/** Which price list to take: either `fetch` or `data`. */
+export interface UpdatePriceListRequest {
+  /** Fetch it from the config's `price_list_url`. */
+  fetch: boolean;
+  /** The list itself, as genai-prices publishes it: JSON, at most 16 MiB. */
+  data: Buffer;
+  /** Take it even when it has less than half of the providers or models of the one that ships. */
+  allowFewer: boolean;
+}
+
+/** What is in force now. */
+export interface UpdatePriceListResponse {
+  /** The list. It is as before when the same bytes came again. */
+  priceList:
+    | PriceList
+    | undefined;
+  /** What was in force before. */
+  previous: PriceList | undefined;
+}
+
+/** Asks for the price list that ships. */
+export interface ResetPriceListRequest {
+}
+
+/** What is in force now. */
+export interface ResetPriceListResponse {
+  /** The list. */
+  priceList:
+    | PriceList
+    | undefined;
+  /** What was in force before. */
+  previous: PriceList | undefined;
+}
+
 function createBaseUsageRow(): UsageRow {
   return { key: {}, requestCount: 0n, errorCount: 0n, usage: undefined, cost: undefined, unknownCostCount: 0n };
 }
@@ -3209,6 +3294,507 @@ export const GetPriceResponse: MessageFns<GetPriceResponse> = {
   },
 };
 
+function createBaseGetPriceListRequest(): GetPriceListRequest {
+  return {};
+}
+
+export const GetPriceListRequest: MessageFns<GetPriceListRequest> = {
+  encode(_: GetPriceListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPriceListRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPriceListRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPriceListRequest>): GetPriceListRequest {
+    return GetPriceListRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<GetPriceListRequest>): GetPriceListRequest {
+    const message = createBaseGetPriceListRequest();
+    return message;
+  },
+};
+
+function createBasePriceList(): PriceList {
+  return { version: "", source: 0, url: "", updateTime: undefined, sha256: "", providerCount: 0n, modelCount: 0n };
+}
+
+export const PriceList: MessageFns<PriceList> = {
+  encode(message: PriceList, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.version !== "") {
+      writer.uint32(10).string(message.version);
+    }
+    if (message.source !== 0) {
+      writer.uint32(16).int32(message.source);
+    }
+    if (message.url !== "") {
+      writer.uint32(26).string(message.url);
+    }
+    if (message.updateTime !== undefined) {
+      Timestamp.encode(toTimestamp(message.updateTime), writer.uint32(34).fork()).join();
+    }
+    if (message.sha256 !== "") {
+      writer.uint32(42).string(message.sha256);
+    }
+    if (message.providerCount !== 0n) {
+      if (BigInt.asIntN(64, message.providerCount) !== message.providerCount) {
+        throw new globalThis.Error("value provided for field message.providerCount of type int64 too large");
+      }
+      writer.uint32(48).int64(message.providerCount);
+    }
+    if (message.modelCount !== 0n) {
+      if (BigInt.asIntN(64, message.modelCount) !== message.modelCount) {
+        throw new globalThis.Error("value provided for field message.modelCount of type int64 too large");
+      }
+      writer.uint32(56).int64(message.modelCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PriceList {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePriceList();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.source = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.url = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.updateTime = fromTimestamp(Timestamp.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.sha256 = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.providerCount = reader.int64() as bigint;
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.modelCount = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<PriceList>): PriceList {
+    return PriceList.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PriceList>): PriceList {
+    const message = createBasePriceList();
+    message.version = object.version ?? "";
+    message.source = object.source ?? 0;
+    message.url = object.url ?? "";
+    message.updateTime = object.updateTime ?? undefined;
+    message.sha256 = object.sha256 ?? "";
+    message.providerCount = (object.providerCount !== undefined && object.providerCount !== null)
+      ? BigInt(object.providerCount)
+      : 0n;
+    message.modelCount = (object.modelCount !== undefined && object.modelCount !== null)
+      ? BigInt(object.modelCount)
+      : 0n;
+    return message;
+  },
+};
+
+function createBaseGetPriceListResponse(): GetPriceListResponse {
+  return { priceList: undefined };
+}
+
+export const GetPriceListResponse: MessageFns<GetPriceListResponse> = {
+  encode(message: GetPriceListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priceList !== undefined) {
+      PriceList.encode(message.priceList, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPriceListResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPriceListResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.priceList = PriceList.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<GetPriceListResponse>): GetPriceListResponse {
+    return GetPriceListResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPriceListResponse>): GetPriceListResponse {
+    const message = createBaseGetPriceListResponse();
+    message.priceList = (object.priceList !== undefined && object.priceList !== null)
+      ? PriceList.fromPartial(object.priceList)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseUpdatePriceListRequest(): UpdatePriceListRequest {
+  return { fetch: false, data: Buffer.alloc(0), allowFewer: false };
+}
+
+export const UpdatePriceListRequest: MessageFns<UpdatePriceListRequest> = {
+  encode(message: UpdatePriceListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.fetch !== false) {
+      writer.uint32(8).bool(message.fetch);
+    }
+    if (message.data.length !== 0) {
+      writer.uint32(18).bytes(message.data);
+    }
+    if (message.allowFewer !== false) {
+      writer.uint32(24).bool(message.allowFewer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePriceListRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePriceListRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.fetch = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.data = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.allowFewer = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePriceListRequest>): UpdatePriceListRequest {
+    return UpdatePriceListRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePriceListRequest>): UpdatePriceListRequest {
+    const message = createBaseUpdatePriceListRequest();
+    message.fetch = object.fetch ?? false;
+    message.data = object.data ?? Buffer.alloc(0);
+    message.allowFewer = object.allowFewer ?? false;
+    return message;
+  },
+};
+
+function createBaseUpdatePriceListResponse(): UpdatePriceListResponse {
+  return { priceList: undefined, previous: undefined };
+}
+
+export const UpdatePriceListResponse: MessageFns<UpdatePriceListResponse> = {
+  encode(message: UpdatePriceListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priceList !== undefined) {
+      PriceList.encode(message.priceList, writer.uint32(10).fork()).join();
+    }
+    if (message.previous !== undefined) {
+      PriceList.encode(message.previous, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UpdatePriceListResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUpdatePriceListResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.priceList = PriceList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.previous = PriceList.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<UpdatePriceListResponse>): UpdatePriceListResponse {
+    return UpdatePriceListResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UpdatePriceListResponse>): UpdatePriceListResponse {
+    const message = createBaseUpdatePriceListResponse();
+    message.priceList = (object.priceList !== undefined && object.priceList !== null)
+      ? PriceList.fromPartial(object.priceList)
+      : undefined;
+    message.previous = (object.previous !== undefined && object.previous !== null)
+      ? PriceList.fromPartial(object.previous)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResetPriceListRequest(): ResetPriceListRequest {
+  return {};
+}
+
+export const ResetPriceListRequest: MessageFns<ResetPriceListRequest> = {
+  encode(_: ResetPriceListRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetPriceListRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetPriceListRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResetPriceListRequest>): ResetPriceListRequest {
+    return ResetPriceListRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ResetPriceListRequest>): ResetPriceListRequest {
+    const message = createBaseResetPriceListRequest();
+    return message;
+  },
+};
+
+function createBaseResetPriceListResponse(): ResetPriceListResponse {
+  return { priceList: undefined, previous: undefined };
+}
+
+export const ResetPriceListResponse: MessageFns<ResetPriceListResponse> = {
+  encode(message: ResetPriceListResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.priceList !== undefined) {
+      PriceList.encode(message.priceList, writer.uint32(10).fork()).join();
+    }
+    if (message.previous !== undefined) {
+      PriceList.encode(message.previous, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResetPriceListResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResetPriceListResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.priceList = PriceList.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.previous = PriceList.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create(base?: DeepPartial<ResetPriceListResponse>): ResetPriceListResponse {
+    return ResetPriceListResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResetPriceListResponse>): ResetPriceListResponse {
+    const message = createBaseResetPriceListResponse();
+    message.priceList = (object.priceList !== undefined && object.priceList !== null)
+      ? PriceList.fromPartial(object.priceList)
+      : undefined;
+    message.previous = (object.previous !== undefined && object.previous !== null)
+      ? PriceList.fromPartial(object.previous)
+      : undefined;
+    return message;
+  },
+};
+
 /** Says what was used and what it cost. With the scope `usage:read` a caller sees its own; with `usage:admin` everybody's. */
 export type UsageServiceService = typeof UsageServiceService;
 export const UsageServiceService = {
@@ -3318,6 +3904,45 @@ export const UsageServiceService = {
     responseSerialize: (value: GetPriceResponse): Buffer => Buffer.from(GetPriceResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetPriceResponse => GetPriceResponse.decode(value),
   },
+  /** Which price list is in force. */
+  getPriceList: {
+    path: "/tollgate.v1.UsageService/GetPriceList" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPriceListRequest): Buffer => Buffer.from(GetPriceListRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPriceListRequest => GetPriceListRequest.decode(value),
+    responseSerialize: (value: GetPriceListResponse): Buffer =>
+      Buffer.from(GetPriceListResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPriceListResponse => GetPriceListResponse.decode(value),
+  },
+  /**
+   * Takes another price list: in use, and kept, when the reply arrives. What was recorded before keeps its cost. This is the only thing that fetches a
+   * list. REQUEST_INVALID for data that is no usable list, PRICE_LIST_UNAVAILABLE when it cannot be fetched or kept: then nothing has changed. Needs
+   * the scope `admin`.
+   */
+  updatePriceList: {
+    path: "/tollgate.v1.UsageService/UpdatePriceList" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UpdatePriceListRequest): Buffer =>
+      Buffer.from(UpdatePriceListRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UpdatePriceListRequest => UpdatePriceListRequest.decode(value),
+    responseSerialize: (value: UpdatePriceListResponse): Buffer =>
+      Buffer.from(UpdatePriceListResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UpdatePriceListResponse => UpdatePriceListResponse.decode(value),
+  },
+  /** Goes back to the price list that ships. Needs the scope `admin`. */
+  resetPriceList: {
+    path: "/tollgate.v1.UsageService/ResetPriceList" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResetPriceListRequest): Buffer =>
+      Buffer.from(ResetPriceListRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResetPriceListRequest => ResetPriceListRequest.decode(value),
+    responseSerialize: (value: ResetPriceListResponse): Buffer =>
+      Buffer.from(ResetPriceListResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResetPriceListResponse => ResetPriceListResponse.decode(value),
+  },
 } as const;
 
 export interface UsageServiceServer extends UntypedServiceImplementation {
@@ -3344,6 +3969,16 @@ export interface UsageServiceServer extends UntypedServiceImplementation {
   getQuota: handleUnaryCall<GetQuotaRequest, GetQuotaResponse>;
   /** What a model costs. */
   getPrice: handleUnaryCall<GetPriceRequest, GetPriceResponse>;
+  /** Which price list is in force. */
+  getPriceList: handleUnaryCall<GetPriceListRequest, GetPriceListResponse>;
+  /**
+   * Takes another price list: in use, and kept, when the reply arrives. What was recorded before keeps its cost. This is the only thing that fetches a
+   * list. REQUEST_INVALID for data that is no usable list, PRICE_LIST_UNAVAILABLE when it cannot be fetched or kept: then nothing has changed. Needs
+   * the scope `admin`.
+   */
+  updatePriceList: handleUnaryCall<UpdatePriceListRequest, UpdatePriceListResponse>;
+  /** Goes back to the price list that ships. Needs the scope `admin`. */
+  resetPriceList: handleUnaryCall<ResetPriceListRequest, ResetPriceListResponse>;
 }
 
 export interface UsageServiceClient extends Client {
@@ -3492,6 +4127,58 @@ export interface UsageServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetPriceResponse) => void,
+  ): ClientUnaryCall;
+  /** Which price list is in force. */
+  getPriceList(
+    request: GetPriceListRequest,
+    callback: (error: ServiceError | null, response: GetPriceListResponse) => void,
+  ): ClientUnaryCall;
+  getPriceList(
+    request: GetPriceListRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPriceListResponse) => void,
+  ): ClientUnaryCall;
+  getPriceList(
+    request: GetPriceListRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPriceListResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Takes another price list: in use, and kept, when the reply arrives. What was recorded before keeps its cost. This is the only thing that fetches a
+   * list. REQUEST_INVALID for data that is no usable list, PRICE_LIST_UNAVAILABLE when it cannot be fetched or kept: then nothing has changed. Needs
+   * the scope `admin`.
+   */
+  updatePriceList(
+    request: UpdatePriceListRequest,
+    callback: (error: ServiceError | null, response: UpdatePriceListResponse) => void,
+  ): ClientUnaryCall;
+  updatePriceList(
+    request: UpdatePriceListRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UpdatePriceListResponse) => void,
+  ): ClientUnaryCall;
+  updatePriceList(
+    request: UpdatePriceListRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UpdatePriceListResponse) => void,
+  ): ClientUnaryCall;
+  /** Goes back to the price list that ships. Needs the scope `admin`. */
+  resetPriceList(
+    request: ResetPriceListRequest,
+    callback: (error: ServiceError | null, response: ResetPriceListResponse) => void,
+  ): ClientUnaryCall;
+  resetPriceList(
+    request: ResetPriceListRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResetPriceListResponse) => void,
+  ): ClientUnaryCall;
+  resetPriceList(
+    request: ResetPriceListRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResetPriceListResponse) => void,
   ): ClientUnaryCall;
 }
 

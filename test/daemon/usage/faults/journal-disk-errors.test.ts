@@ -5,9 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { Failure } from '../../../../src/daemon/failure.ts';
 import { append, ids, openAt, range, replayed } from '../journal-home.ts';
+import { noStrace } from './no-strace.ts';
 import { idsIn, runWriter, type WriterRun } from './spawn-writer.ts';
-
-const noStrace = spawnSync('strace', ['-f', '-o', '/dev/null', '-e', 'trace=fdatasync', 'true']).status === 0 ? undefined : 'needs strace, and leave to use it';
 
 function directory(): string {
   const home = mkdtempSync(join(tmpdir(), 'tg-errors-'));

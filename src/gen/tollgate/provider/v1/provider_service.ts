@@ -206,10 +206,12 @@ export interface ModelInfo {
   maxOutputTokens?:
     | bigint
     | undefined;
-  /** What it reads: "text", "image", "audio". Empty when not known. */
+  /** All that it reads: "text", "image", "audio". Empty when not known. */
   inputModalities: string[];
-  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". Empty when not known. */
+  /** What it can do: "tools", "json_schema", "reasoning", "embeddings". What is missing may only not be known. */
   capabilities: string[];
+  /** What it cannot do, of the same words, and refuses a request for: only what the provider says so of. */
+  refuses: string[];
 }
 
 /** A configured provider, as the plugin needs to know it. */
@@ -994,6 +996,7 @@ function createBaseModelInfo(): ModelInfo {
     maxOutputTokens: undefined,
     inputModalities: [],
     capabilities: [],
+    refuses: [],
   };
 }
 
@@ -1022,6 +1025,9 @@ export const ModelInfo: MessageFns<ModelInfo> = {
     }
     for (const v of message.capabilities) {
       writer.uint32(50).string(v!);
+    }
+    for (const v of message.refuses) {
+      writer.uint32(58).string(v!);
     }
     return writer;
   },
@@ -1087,6 +1093,14 @@ export const ModelInfo: MessageFns<ModelInfo> = {
             message.capabilities.push(reader.string());
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.refuses.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1114,6 +1128,7 @@ export const ModelInfo: MessageFns<ModelInfo> = {
       : undefined;
     message.inputModalities = object.inputModalities?.map((e) => e) || [];
     message.capabilities = object.capabilities?.map((e) => e) || [];
+    message.refuses = object.refuses?.map((e) => e) || [];
     return message;
   },
 };
