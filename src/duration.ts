@@ -13,10 +13,11 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(total);
 }
 
-/** A span of the wire, of milliseconds. */
+/** A span of the wire, of milliseconds: to the microsecond, so that `durationMs` and back gives the same. */
 export function toDuration(milliseconds: number): Duration {
-  const seconds = Math.trunc(milliseconds / 1000);
-  return { seconds: BigInt(seconds), nanos: Math.trunc((milliseconds - seconds * 1000) * 1e6) };
+  const micros = Math.round(milliseconds * 1000);
+  const seconds = Math.trunc(micros / 1e6);
+  return { seconds: BigInt(seconds), nanos: (micros - seconds * 1e6) * 1000 };
 }
 
 /** Milliseconds of a span of the wire. */

@@ -4,6 +4,8 @@ const MAX_WAITING = 64 * 1024;
 export interface BodyHooks {
   /** There is room again. */
   onRoom(): void;
+  /** The reader stopped in its middle. */
+  onLeave(): void;
 }
 
 /**
@@ -83,6 +85,7 @@ export class HttpBody implements AsyncIterableIterator<Buffer, undefined> {
 
   async return(): Promise<IteratorResult<Buffer, undefined>> {
     this.leave();
+    this.#hooks.onLeave();
     return { done: true, value: undefined };
   }
 

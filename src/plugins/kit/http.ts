@@ -97,7 +97,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
-    this.#body = new HttpBody({ onRoom: () => this.#controller?.resume() });
+    this.#body = new HttpBody({ onRoom: () => this.#controller?.resume(), onLeave: () => this.leave(true) });
     // A break is told by these when somebody reads them; nobody reading must not end the process.
     this.accepted.promise.catch(() => {});
     this.answered.promise.catch(() => {});
@@ -135,7 +135,7 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   leave(isOver: boolean): void {
     if (this.#state !== 'answering' || !isOver) return this.discard();
     this.#body.leave();
-    this.#lingering = setTimeout(() => this.discard(), CLOSING_TIME_MS).unref();
+    this.#lingering ??= setTimeout(() => this.discard(), CLOSING_TIME_MS).unref();
   }
 
   /** Closes the connection of an answer that nobody will read. */
