@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fetchJson, parseWhole, readText, send, throwUnlessOk, type Answer } from '../../../src/plugins/kit/http.ts';
@@ -104,24 +103,6 @@ describe('a request', () => {
     server.close();
   });
 
-  test('uses a connection again when its answer was read to the end', async () => {
-    const ports = new Set<unknown>();
-    const server = createServer((request, response) => {
-      ports.add(request.socket.remotePort);
-      response.end('ok');
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    for (let count = 0; count < 3; count++) {
-      const exchange = await get(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      await readText(await exchange.answer(), 100);
-      exchange.close();
-      // The pool learns of a free connection in the next turn of the loop.
-      await nextTurn();
-    }
-    expect(ports.size).toBe(1);
-    server.close();
-    server.closeAllConnections();
-  });
 });
 
 describe('an answer', () => {
@@ -185,39 +166,6 @@ describe('an answer', () => {
     const request = await own.nextRequest();
     for await (const chunk of answer.body) if (chunk.length > 0) break;
     expect(await request.closed).toBe('aborted');
-    await own.close();
-  });
-
-  test('that is over but for its end leaves its connection to the next request, once that end has come', async () => {
-    const ports = new Set<unknown>();
-    const server = createServer((request, response) => {
-      ports.add(request.socket.remotePort);
-      response.write('all that matters');
-      response.once('close', () => server.emit('answered'));
-      server.once('left', () => response.end('what nobody reads'));
-    }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    for (let count = 0; count < 3; count++) {
-      const exchange = await get(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
-      for await (const chunk of (await exchange.answer()).body) if (chunk.length > 0) break;
-      exchange.close(true);
-      const answered = once(server, 'answered');
-      server.emit('left');
-      await answered;
-      // The last bytes are read, and the connection given back, in the next turns of the loop.
-      for (let turn = 0; turn < 10; turn++) await nextTurn();
-    }
-    expect(ports.size).toBeLessThan(3);
-    server.close();
-    server.closeAllConnections();
-  });
-
-  test('that is over but for its end is closed when that does not come', async () => {
-    const own = await mockUpstream({ body: 'first', ending: 'hold' });
-    const exchange = await get(own.url);
-    for await (const chunk of (await exchange.answer()).body) if (chunk.length > 0) break;
-    exchange.close(true);
-    expect(await (await own.nextRequest()).closed).toBe('aborted');
     await own.close();
   });
 
