@@ -32,7 +32,7 @@ const works = ([command, ...args]: readonly [string, ...string[]]): boolean => {
 const missing = Object.entries(NEEDED).flatMap(([name, command]) => (works(command) ? [] : [name]));
 if (missing.length > 0) console.log(`skipped: the Python client; it needs the Debian packages ${missing.join(', ')}`);
 
-const FILES_OF_GENERATE = ['google/protobuf/duration.proto', 'google/protobuf/timestamp.proto', 'tollgate/v1/content.proto', 'tollgate/v1/generate_service.proto'];
+const FILES_OF_GENERATE = ['google/protobuf/duration.proto', 'google/protobuf/timestamp.proto', 'tollgate/v1/content.proto', 'tollgate/v1/generate_service.proto', 'tollgate/v1/usage_service.proto'];
 const PROMPT = 'Grüße 🙂 from Python';
 
 describe.runIf(missing.length === 0)('a Python client made of the proto files', () => {
@@ -77,7 +77,7 @@ describe.runIf(missing.length === 0)('a Python client made of the proto files', 
       details: {
         'google.rpc.ErrorInfo': { domain: 'tollgate', reason: 'RATE_LIMITED', metadata: { provider: 'echo', model: 'fail-rate-limit', http_status: '429', retryable: 'true' } },
         'google.rpc.RetryInfo': { retry_delay: '1s' },
-        'tollgate.v1.GenerationFailure': { attempts: [{ attempt: 1, provider: 'echo', reason: 'RATE_LIMITED' }] },
+        'tollgate.v1.GenerationFailure': { attempts: [1, 2, 3].map((attempt) => ({ attempt, provider: 'echo', reason: 'RATE_LIMITED' })) },
       },
     });
   });
