@@ -1,5 +1,6 @@
 import { setLogger } from '@grpc/grpc-js';
 import { readEnvironment } from '../environment.ts';
+import { boundYoungSpace } from './bound-young-space.ts';
 import { ConfigError } from './config/config-error.ts';
 import { startDaemon, type Daemon } from './daemon.ts';
 import { openLogFile } from './log-file.ts';
@@ -71,6 +72,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   // Nobody may read it any more, or its disk is full: no reason to end.
   process.stderr.on('error', () => {});
   silenceGrpc();
+  boundYoungSpace();
   const environment = readEnvironment({ ...process.env });
   const level = environment.logLevel ?? 'info';
   if (!isLogLevel(level)) {
