@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync, renameSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
@@ -23,10 +23,10 @@ describe('GetConfig', () => {
   });
 
   it('returns {} where there is no file', async () => {
-    const home = temporaryHome();
-    mkdirSync(join(home, 'config'));
-    const daemon = await adminDaemon({ home });
-    expect((await daemon.getConfig()).configJson).toBe('{}');
+    // Without a file from the start it would listen where a person's own daemon may.
+    const daemon = await start({});
+    rmSync(daemon.environment.home.configFile);
+    await expect.poll(async () => (await daemon.getConfig()).configJson).toBe('{}');
   });
 });
 
